@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <linux/module.h>
+
+MODULE_DESCRIPTION("Rings, grants and states shared by the xpv drivers");
+MODULE_LICENSE("Dual MIT/GPL");
