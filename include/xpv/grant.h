@@ -14,7 +14,9 @@
 
 #include "xpv_os.h"
 
-#define XPV_NO_HANDLE	0xffffffffu
+/* Handles that are none: */
+#define XPV_NO_HANDLE	0xffffffffu	/* not mapped, or the grant can't be */
+#define XPV_NO_ROOM	0xfffffffeu	/* not mapped for want of room to track it: try later */
 #define XPV_BATCH_MAX	64	/* mappings in one batch */
 #define XPV_COPY_MAX	128	/* copies in one batch */
 
@@ -23,13 +25,13 @@
 /* One grant, mapped or about to be. */
 struct xpv_mapping {
 	u32 gref;
-	u32 handle;		/* XPV_NO_HANDLE while not mapped */
+	u32 handle;		/* XPV_NO_HANDLE or XPV_NO_ROOM while not mapped */
 	xpv_page page;		/* where it appears; the caller's, from xpv_grant_os.h's pool */
 };
 
 static inline bool xpv_mapped(const struct xpv_mapping *m)
 {
-	return m->handle != XPV_NO_HANDLE;
+	return m->handle < XPV_NO_ROOM;
 }
 
 /* grant.c APIs: */
@@ -58,8 +60,8 @@ void xpv_batch_add_map(struct xpv_batch *b, struct xpv_mapping *m, bool readonly
 
 /*
  * Map all that was added, and empty the batch. Every item's own status decides:
- * it has a handle afterwards, or XPV_NO_HANDLE. Returns 0, or -EIO when at least
- * one failed; what did map stays mapped and is the caller's to unmap or keep.
+ * it has a handle afterwards, or XPV_NO_HANDLE or XPV_NO_ROOM. Returns 0, or -EIO when at
+ * least one failed; what did map stays mapped and is the caller's to unmap or keep.
  * May sleep.
  */
 int xpv_batch_map(struct xpv_batch *b);

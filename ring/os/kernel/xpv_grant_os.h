@@ -43,10 +43,17 @@ static inline void xpv_os_set_unmap(struct xpv_map_ops *ops, u32 i, xpv_page pag
 void xpv_os_map(struct xpv_batch *b);
 void xpv_os_unmap(struct xpv_batch *b);
 
-/* The handle of a submitted map op, XPV_NO_HANDLE if it failed. */
+/* The handle of a submitted map op, or the kind of failure. */
 static inline u32 xpv_os_handle(const struct xpv_map_ops *ops, u32 i)
 {
-	return ops->map[i].status == GNTST_okay ? ops->map[i].handle : XPV_NO_HANDLE;
+	switch (ops->map[i].status) {
+	case GNTST_okay:
+		return ops->map[i].handle;
+	case GNTST_no_device_space:
+		return XPV_NO_ROOM;
+	default:
+		return XPV_NO_HANDLE;
+	}
 }
 
 /* Submit the copies, any context. */
