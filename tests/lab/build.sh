@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# build.sh SERIES: builds the modules against Debian's headers of 6.1, 6.12 or 7,
+# with W=1 and sparse, from a copy of the tree. Any warning fails. Leaves
+# build/lab/modules-SERIES/*.ko and prints that directory; an unchanged tree is not built again.
+. "$(dirname "$0")/common.sh"
+
+sources=(Kbuild Makefile include ring backend frontend compat)
+
+series=${1-}
+root=$("$lab/chroot.sh" "$series")
+kdir=$(cd "$root" && set -- usr/src/linux-headers-*-amd64 && printf '/%s' "$1")
+out=$top/build/lab/modules-$series
+mkdir -p "$out"
+exec 9>"$out.lock"
+flock 9
+
+cd "$top"
+for i in "${!sources[@]}"; do
+	[ -e "${sources[i]}" ] || unset "sources[i]"
+done
+list() { find "${sources[@]}" -type f \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) | LC_ALL=C sort; }
+want=$(list | xargs sha256sum | cat - "$lab/build.sh" <(echo "$root") | sha256sum)
+[ "$want" != "$(cat "$out/key" 2>/dev/null)" ] || { printf '%s\n' "$out"; exit; }
+
+copy=$out/tree
+rm -rf "$out"
+mkdir -p "$copy"
+list | cpio --quiet -pdm "$copy"
+
+# The mounts live in a namespace of this one command. The kernel's objtool reads /proc.
+status=0
+unshare --mount --propagation private sh -e -c '
+	mount -t proc proc "$1/proc"
+	mount --bind "$2" "$1/xpv"
+	chroot "$1" make -C "$3" M=/xpv W=1 C=2 -j2 modules
+	# Debug information would only slow down the lab.
+	exec chroot "$1" find /xpv -name "xpv-*.ko" -exec strip -g {} +
+' sh "$root" "$copy" "$kdir" >"$out/log" 2>&1 </dev/null || status=$?
+# Kbuild says "warning: the compiler differs" of other machines only; here every one counts.
+if [ $status != 0 ] || grep -iE 'warning:|error:' "$out/log" >&2; then
+	stage_log=$out/log
+	die "the modules do not build cleanly against $series"
+fi
+find "$copy" -name 'xpv-*.ko' -exec cp {} "$out/" \;
+compgen -G "$out/*.ko" >/dev/null || { stage_log=$out/log; die "the build against $series made no module"; }
+printf '%s\n' "$want" >"$out/key"
+printf '%s\n' "$out"

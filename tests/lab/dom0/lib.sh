@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The vocabulary of scenarios, run in dom0. One guest at a time, named "guest":
+#
+#   dom0                                    guest
+#   /dev/nullb0 -- vbd 51728 (back driver) -- xvdb      10.0.0.2 on the first vif
+#   /dev/nullb1 -- vbd 51744, when attached -- xvdc     10.0.1.2 on the second
+#   xenbr0 10.0.0.1, 10.0.1.1 -- vifN.0 (back driver) -- eth0
+#
+# dom0 speaks to the guest through xenstore alone (guest/agent), so that the
+# devices under test never carry the report.
+set -uo pipefail
+lab=/run/lab
+domid=''
+bad_log='WARNING:|BUG:|BUG |Oops|general protection|Call Trace|INFO: task|stall|unable to handle|[Bb]ad page|still in use|leaking'
+
+# fd 3 is the channel to the host.
+say() { printf '%s\n' "$*" >&3; }
+stage() { say "stage $*"; }
+
+# until SECONDS COMMAND...: succeeds as soon as COMMAND does.
+until_ok() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+# --- the guest as a place where commands run ---
+
+# answered PATH SEQ SECONDS: waits for the agent; 125 when the guest has gone.
+answered() {
+	local fd watcher status=124
+	exec {fd}< <(exec timeout "$3" xenstore-watch "$1/done" 3>&-)
+	watcher=$!
+	while read -r -u "$fd" _; do
+		[ "$(xenstore-read "$1/done" 2>/dev/null)" != "$2" ] || { status=0; break; }
+		xenstore-exists "$1" || { status=125; break; }
+	done
+	exec {fd}<&-
+	kill "$watcher" 2>/dev/null
+	return $status
+}
+
+# guest COMMAND: runs it by the guest's shell, prints its output, returns its
+# code; 124 is no answer within $GUEST_LIMIT seconds, 125 a guest that has gone.
+guest() {
+	local path=/local/domain/$domid/data seq=$EPOCHREALTIME code pieces n
+	xenstore-write "$path/cmd" "$(printf '%s\n' "$*" | base64 -w 0)" "$path/seq" "$seq" || return 125
+	answered "$path" "$seq" "${GUEST_LIMIT:-60}" || return
+	read -r code pieces < <(xenstore-read "$path/code")
+	for ((n = 0; n < pieces; n++)); do
+		xenstore-read "$path/out/$n"
+	done | base64 -di
+	return "$code"
+}
+
+# --- drivers ---
+
+driver_files() { # END(back|front) KIND(xpv|linux) DEVICE(blk|net)
+	case $2 in
+	xpv) printf 'xpv-%s%s' "$3" "$1" ;;
+	*) case $1 in back) printf 'xen-%sback' "$3" ;; front) printf 'xen-%sfront' "$3" ;; esac ;;
+	esac
+}
+
+mark() { echo 'lab: modules under test' >/dev/kmsg; }
+
+# From here on a WARN in dom0 ends the run. Not earlier: emulated CPUs make a
+# kernel warn at boot.
+load_back() {
+	mark
+	sysctl -q kernel.panic_on_warn=1
+	case $1 in
+	xpv) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-blkback.ko && insmod $lab/modules/xpv-netback.ko ;;
+	linux | qdisk) modprobe xen-blkback && modprobe xen-netback ;;
+	esac
+}
+
+unload_back() {
+	case $1 in
+	xpv) rmmod xpv-blkback && rmmod xpv-netback && rmmod xpv-ring ;;
+	linux | qdisk) rmmod xen-blkback && rmmod xen-netback ;;
+	esac
+}
+
+load_front() {
+	case $1 in
+	xpv) guest 'cd /xpv && insmod xpv-ring.ko && insmod xpv-blkfront.ko && insmod xpv-netfront.ko' ;;
+	linux) guest 'cd /lib/modules && for m in xen-blkfront xen-netfront; do for f in $(cat $m.order); do insmod $f || exit; done; done' ;;
+	esac
+}
+
+unload_front() {
+	case $1 in
+	xpv) guest 'rmmod xpv-blkfront && rmmod xpv-netfront && rmmod xpv-ring' ;;
+	linux) guest 'rmmod xen-blkfront && rmmod xen-netfront' ;;
+	esac
+}
+
+# --- the guest's life ---
+
+# xl's disk line for /dev/nullbN as VDEV.
+disk_line() {
+	case $back in
+	qdisk) printf 'backendtype=qdisk,format=raw,vdev=%s,access=rw,target=%s' "$2" "$1" ;;
+	*) printf 'format=raw,vdev=%s,access=rw,target=%s' "$2" "$1" ;;
+	esac
+}
+
+guest_config() {
+	local console=hvc0
+	[ "$kind" != hvm ] || console=ttyS0
+	cat <<-END
+		name = "guest"
+		type = "$kind"
+		memory = 512
+		vcpus = ${GUEST_VCPUS:-1}
+		cpus = "1"
+		# Emulated CPUs do not report an intercepted RDTSCP as one.
+		tsc_mode = "native"
+		on_crash = "destroy"
+		on_reboot = "destroy"
+		kernel = "/boot/vmlinuz"
+		ramdisk = "$lab/guest.cpio"
+		cmdline = "console=$console net.ifnames=0 quiet panic=-1 ${GUEST_CMDLINE-}"
+		disk = [ '$(disk_line /dev/nullb0 xvdb)' ]
+		vif = [ 'type=vif,bridge=xenbr0' ]
+	END
+	# A serial port that xl console can log, and no display to emulate.
+	[ "$kind" != hvm ] || printf 'serial = "pty"\nvga = "none"\nnographic = 1\n'
+}
+
+# start_guest KIND FRONT BACK: until its agent answers, with the frontends
+# loaded and both devices in use. The backends are loaded already.
+start_guest() {
+	kind=$1 front=$2 back=$3
+	guest_config >$lab/guest.cfg
+	xl create $lab/guest.cfg >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
+	domid=$(xl domid guest)
+	until_ok "${GUEST_BOOT_LIMIT:-150}" test "$(:)$domid" || return 1
+	answered "/local/domain/$domid/data" 0 "${GUEST_BOOT_LIMIT:-150}" ||
+		{ echo "the guest did not come up"; return 1; }
+	guest 'echo "lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
+	load_front "$front" || return 1
+	disk_up xvdb && net_up 0
+}
+
+disk_up() {
+	guest "for i in \$(seq 50); do [ -b /dev/$1 ] && [ \$(cat /sys/block/$1/size) -gt 0 ] && exit; sleep 0.2; done; exit 1" ||
+		{ echo "no $1 in the guest"; return 1; }
+}
+
+# The address goes to whatever name vif N has; it counts once dom0 answers.
+net_up() {
+	guest "for i in \$(seq 50); do n=\$(ls /sys/bus/xen/devices/vif-$1/net 2>/dev/null) && [ \"\$n\" ] && break; sleep 0.2; done
+		ip addr flush dev \$n; ip addr add 10.0.$1.2/24 dev \$n && ip link set \$n up
+		for i in \$(seq 20); do ping -q -c 1 -W 1 10.0.$1.1 && exit; done; exit 1" >/dev/null ||
+		{ echo "vif $1 does not reach dom0"; return 1; }
+}
+
+gone() { ! xl list | awk -v d="$1" '$2 == d { found = 1 } END { exit !found }'; }
+
+# Also waits for a domain that only its grants keep alive ("(null)" in xl list).
+stop_guest() {
+	local was=$domid
+	xl destroy guest >>$lab/out/xl.log 2>&1 || { echo "xl destroy failed"; return 1; }
+	domid=''
+	until_ok 20 gone "$was" || { echo "domain $was stays as a zombie"; return 1; }
+}
+
+# --- load ---
+
+# guest_fio DISK RW BS DEPTH SECONDS [MORE]: prints IOPS and MB/s.
+guest_fio() {
+	guest "fio --name=j --filename=/dev/$1 --rw=$2 --bs=$3 --iodepth=$4 --ioengine=libaio --direct=1 --size=256m \
+		--time_based --runtime=$5 --output-format=terse --terse-version=3 ${6-} 2>/dev/null" |
+		awk -F ';' '$1 == 3 && $5 == 0 { io = $8 + $49; kb = $7 + $48 } END { if (!io) exit 1; printf "%d %.1f\n", io, kb / 1000 }'
+}
+
+# guest_verify DISK RW BS: every block is written with a crc32c and checked
+# when read back. A read job lays the blocks down first.
+guest_verify() {
+	local all="fio --name=v --filename=/dev/$1 --ioengine=libaio --direct=1 --iodepth=32 --bs=$3 --size=${VERIFY_SIZE:-32m} \
+		--verify=crc32c --verify_fatal=1 --verify_state_save=0"
+	case $2 in
+	*write) guest "$all --rw=$2 --do_verify=1" >"$lab/out/verify.log" ;;
+	*read) guest "$all --rw=write --do_verify=0 --verify_header_seed=0 && $all --rw=$2 --verify_header_seed=0" >"$lab/out/verify.log" ;;
+	esac
+}
+
+# guest_iperf N SECONDS [MORE]: Mbit/s as the receiver counts; -R is dom0 to guest.
+guest_iperf() {
+	guest "iperf3 -c 10.0.$1.1 -t $2 -f m ${3-} 2>&1" | awk '/receiver/ { m = $(NF - 2) } END { if (!(m > 0)) exit 1; print m }'
+}
+
+# --- what is left behind ---
+
+log_since_mark() { dmesg | tac | sed '/lab: modules under test/q' | tac; }
+dom0_log_clean() { ! log_since_mark | grep -E "$bad_log"; }
+guest_log_clean() { ! guest "dmesg | sed '1,/lab: modules under test/d' | grep -E '$bad_log'"; }
+
+# The hypervisor's own list of grants in use.
+grants() {
+	xl dmesg -c >/dev/null
+	xl debug-keys g
+	xl dmesg
+}
+
+# One line per device and side, as sysfs has it; QEMU as a backend has no driver
+# in the kernel, so its place in xenstore is shown.
+evidence() {
+	local link
+	for link in /sys/bus/xen-backend/devices/*-"$domid"-*; do
+		echo "dom0   ${link##*/} -> $(basename "$(readlink "$link/driver" || echo none)")" \
+			"($(basename "$(readlink "$link/driver/module" || echo '?')"))"
+	done
+	if [ "$back" = qdisk ]; then
+		echo "dom0   $(xenstore-read "/local/domain/$domid/device/vbd/51728/backend") -> $(ps -C qemu-system-i386,qemu-system-x86_64 -o comm= | head -n 1)"
+	fi
+	guest 'for d in /sys/bus/xen/devices/vbd-51728 /sys/bus/xen/devices/vif-0; do
+		echo "guest  ${d##*/} -> $(basename $(readlink $d/driver)) ($(basename $(readlink $d/driver/module)))"; done'
+}
