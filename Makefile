@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The targets are listed by `make help`. Kbuild says what the modules are made of.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+O := build
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+CFLAGS ?= -O2 -g
+XPV_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iring/os/user
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+THREADS := -O1 -g -fsanitize=thread -Wno-tsan
+
+ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
+headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h)
+units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
+stress := $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c))
+
+.PHONY: all help modules install user unit stress lint demo check bench clean
+
+all: modules user
+
+help:
+	@echo 'make modules [KDIR=...]  the kernel modules, for the running or the given kernel'
+	@echo 'make install [KDIR=...]  install them, and keep the in-tree drivers from loading'
+	@echo 'make user                libxpvring.a'
+	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk]'
+	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
+	@echo 'make check               every test (root)'
+	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
+	@echo 'make unit stress lint    the tests that need neither root nor Xen'
+	@echo 'V=1 shows the commands.'
+
+modules:
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+install: modules
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(Q)install -D -m 644 xpv-blacklist.conf $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf
+
+user: $(O)/libxpvring.a
+
+$(O)/libxpvring.a: $(patsubst ring/%.c,$(O)/ring/%.o,$(ring))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/ring/%.o: ring/%.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(CFLAGS) -c $< -o $@
+
+$(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -Itests/fake $(SANITIZE) \
+		$< tests/fake/grant_os.c $(ring) -Wl,--wrap=calloc -lcmocka -o $@
+
+$(O)/stress/%: tests/stress/%.c ring/ring.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
+
+unit: $(units)
+	$(Q)tests/run-units.sh $^
+
+stress: $(stress)
+	$(Q)for t in $^; do $$t || exit 1; done
+
+lint:
+	$(Q)tests/lint.sh
+
+demo:
+	$(Q)tests/lab/demo.sh
+
+check:
+	$(Q)tests/check.sh
+
+bench:
+	$(Q)tests/bench/bench.sh
+
+clean:
+	$(Q)rm -rf $(O)
+	$(Q)find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
+		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) -exec rm -f {} +

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The house rules that a grep can hold. Prints `pass lint/RULE`, or `fail lint/RULE where`
+# with all the places behind it on standard error.
+set -u
+cd "$(dirname "$0")/.."
+status=0
+code=(include ring backend frontend)
+
+# rule NAME COMMAND...: every line the command prints offends.
+rule() {
+	local name=$1 found
+	shift
+	found=$("$@")
+	if [ -z "$found" ]; then
+		echo "pass lint/$name"
+	else
+		status=1
+		echo "fail lint/$name $(head -n 1 <<<"$found")"
+		sed 's/^/    /' <<<"$found" >&2
+	fi
+}
+
+tracked() { git ls-files -co --exclude-standard -- "$@"; }
+
+without_spdx() {
+	tracked '*.c' '*.h' '*.sh' Kbuild Makefile | while read -r f; do
+		head -n 2 "$f" | grep -q SPDX-License-Identifier || echo "$f"
+	done
+}
+
+shared() { grep -rnE --include='*.[ch]' "$1" include ring | grep -v '^ring/os/'; }
+
+# Within the five lines above a barrier of the ring stands whom it pairs with.
+unpaired() {
+	grep -rlE 'virt_(mb|store_release|load_acquire)\(' "${code[@]}" | grep -v '^ring/os/' | while read -r f; do
+		awk -v f="$f" '
+			{ line[NR] = $0 }
+			/virt_(mb|store_release|load_acquire)\(/ && !/^[ \t]*\/?\*/ {
+				ok = 0
+				for (i = NR - 5; i < NR; i++)
+					ok = ok || line[i] ~ /Pairs with/
+				if (!ok)
+					print f ":" NR ": " $0
+			}' "$f"
+	done
+}
+
+long_files() { tracked '*.c' '*.h' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'; }
+
+rule spdx without_spdx
+rule one-source shared __KERNEL__
+rule virt-barriers shared '\bsmp_(mb|rmb|wmb|store_release|load_acquire)\('
+rule barriers-paired unpaired
+rule no-bug grep -rnE '\bBUG(_ON)?\(' "${code[@]}"
+rule no-version-if grep -rnE 'LINUX_VERSION_CODE|KERNEL_VERSION' "${code[@]}"
+rule no-updir-include grep -rn '#include "\.\./' "${code[@]}"
+rule backend-apart grep -rnE 'include [<"].*(netfront|blkfront)' backend
+rule frontend-apart grep -rnE 'include [<"].*(netback|blkback)' frontend
+rule file-size long_files
+exit $status
