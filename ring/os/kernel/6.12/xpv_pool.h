@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Pages that come back: a page_pool of single pages for one queue, and
+ * what is done with them. Since 6.6: headers of its own, and a pool that gives pages
+ * freed in its NAPI's context straight back to it.
+ */
+#ifndef XPV_POOL_H
+#define XPV_POOL_H
+
+#include <linux/err.h>
+#include <linux/netdevice.h>
+#include <linux/numa.h>
+#include <linux/skbuff.h>
+#include <net/page_pool/helpers.h>
+
+/*
+ * A pool that keeps up to @pages unused ones. Its pages are taken in @napi's
+ * context only; they may be given back anywhere (skb_mark_for_recycle()). They
+ * are zeroed only as the page allocator does it, when they are new. It is destroyed
+ * while @napi is disabled and not yet deleted. ERR_PTR() on failure.
+ */
+static inline struct page_pool *xpv_pool_create(struct napi_struct *napi, unsigned int pages)
+{
+	struct page_pool_params params = {
+		.pool_size = pages,
+		.nid = NUMA_NO_NODE,
+		.napi = napi,
+		.netdev = napi->dev,
+	};
+
+	return page_pool_create(&params);
+}
+
+#endif
