@@ -52,9 +52,9 @@ rule spdx without_spdx
 rule one-source shared __KERNEL__
 rule virt-barriers shared '\bsmp_(mb|rmb|wmb|store_release|load_acquire)\('
 rule barriers-paired unpaired
-rule no-bug grep -rnE '\bBUG(_ON)?\(' "${code[@]}"
-rule no-version-if grep -rnE 'LINUX_VERSION_CODE|KERNEL_VERSION' "${code[@]}"
-rule no-updir-include grep -rn '#include "\.\./' "${code[@]}"
+rule no-bug grep -rInE '\bBUG(_ON)?\(' "${code[@]}"
+rule no-version-if grep -rInE 'LINUX_VERSION_CODE|KERNEL_VERSION' "${code[@]}"
+rule no-updir-include grep -rIn '#include "\.\./' "${code[@]}"
 rule backend-apart grep -rnE 'include [<"].*(netfront|blkfront)' backend
 rule frontend-apart grep -rnE 'include [<"].*(netback|blkback)' frontend
 rule file-size long_files

@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# make bench: what an operation costs through our drivers and through the in-tree ones, on a clock
+# that counts instructions, so that this machine's load does not show. With BASE=FILE.json, of
+# an earlier run, also the change since then.
+. "$(dirname "$0")/../lab/common.sh"
+cd "$top"
+host_packages+=(gcc jq libxen-dev)
+dir=build/lab/bench
+out=build/bench.json
+stage_total=17
+
+[ -z "${BASE-}" ] || [ -s "$BASE" ] || die "BASE=$BASE: no such file; give the bench.json of an earlier run"
+
+# Lines "result GUEST PAIR JOB VALUE" and, for each trace, the operations of its one second.
+collect() {
+	local line name
+	grep '^result ' "$dir/channel" | tr -d '\r'
+	for line in "$dir"/results/trace/*; do
+		name=${line##*/}
+		build/bench/traceops "$line" | while read -r cpu calls events _ grants; do
+			printf 'trace %s %s %s %s %s\n' "$name" "$cpu" "$calls" "$events" "$grants"
+		done
+	done
+}
+
+to_json() {
+	jq -Rn '
+		[inputs | split(" ")] as $lines |
+		{
+			rates: [$lines[] | select(.[0] == "result") |
+				{guest: .[1], pair: .[2], job: .[3], value: ((.[4] // "") | tonumber? // null)}],
+			traces: [$lines[] | select(.[0] == "trace") | (.[1] | capture("^(?<guest>[^-]+)-(?<pair>[^-]+)-(?<job>.*)$")) +
+				{cpu: (.[2] | tonumber), hypercalls: (.[3] | tonumber), events: (.[4] | tonumber), grants: (.[5] | tonumber)}]
+		} |
+		# Per operation: a second of both domains through the operations of a second.
+		.rates as $rates |
+		.per_operation = [.traces | group_by([.guest, .pair, .job])[] |
+			. as $t | ($rates[] | select(.guest == $t[0].guest and .pair == $t[0].pair and .job == $t[0].job) | .value) as $v |
+			# A stream is counted by the packet of 1500 bytes that its bytes would fill.
+			(if ($t[0].job | startswith("tcp")) then $v * 1000000 / 8 / 1448 else $v end) as $ops |
+			select($ops != null and $ops > 0) |
+			{guest: $t[0].guest, pair: $t[0].pair, job: $t[0].job,
+			 hypercalls: (([$t[].hypercalls] | add) / $ops), events: (([$t[].events] | add) / $ops),
+			 grants: (([$t[].grants] | add) / $ops)}] |
+		del(.traces)'
+}
+
+table() {
+	local guest
+	for guest in pv pvh; do
+		printf '\n%-22s %12s %12s %12s %12s %8s\n' "${guest^^} guest" 'dom0 alone' 'guest alone' 'in-tree' 'xpv' 'ratio'
+		jq -r --arg g $guest '
+			.rates as $r |
+			def v($guest; $pair; $job): ([$r[] | select(.guest == $guest and .pair == $pair and .job == $job) | .value] | first);
+			[$r[] | select(.guest == $g and .pair == "xpv") | .job] | unique_by(.) | .[] as $job |
+			[$job, v("dom0"; "limit"; $job), v($g; "limit"; $job), v($g; "linux"; $job), v($g; "xpv"; $job)] |
+			. + [if .[3] and .[4] then .[4] / .[3] else null end] |
+			map(. // "-" | tostring) | join(" ")' "$out" |
+			while read -r job dom0 own linux xpv ratio; do
+				[ "$ratio" = - ] || ratio=$(printf '%.2f' "$ratio")
+				printf '%-22s %12.0f %12.0f %12.0f %12.0f %8s\n' "$job" "${dom0/#-/0}" "${own/#-/0}" "${linux/#-/0}" "${xpv/#-/0}" "$ratio"
+			done
+	done
+	printf '\nfio in requests/s, tcp in Mbit/s, udp64 in packets/s at the receiving driver; 0: not measured\n'
+	printf '\n%-28s %-8s %12s %12s %12s\n' 'per operation, both sides' pair hypercalls events 'grant ops'
+	jq -r '.per_operation | sort_by([.guest, .job, .pair])[] |
+		[.guest + " " + .job, .pair, .hypercalls, .events, .grants] | @tsv' "$out" |
+		while IFS=$'\t' read -r job pair calls events grants; do
+			printf '%-28s %-8s %12.3f %12.3f %12.3f\n' "$job" "$pair" "$calls" "$events" "$grants"
+		done
+	printf '\nan operation is a request, a datagram, or 1448 bytes of a stream; grant ops of PVH guests are not seen\n'
+}
+
+change() {
+	printf '\n%-36s %12s %12s %8s\n' "since $BASE" then now ratio
+	jq -r --slurpfile base "$BASE" '
+		.rates[] | . as $n |
+		($base[0].rates[] | select(.guest == $n.guest and .pair == $n.pair and .job == $n.job) | .value) as $then |
+		select($then and .value) | [.guest + " " + .pair + " " + .job, $then, .value, .value / $then] | @tsv' "$out" |
+		while IFS=$'\t' read -r what then now ratio; do
+			printf '%-36s %12.0f %12.0f %8.2f\n' "$what" "$then" "$now" "$ratio"
+		done
+}
+
+progress() {
+	while read -r line; do
+		case $line in
+		stage\ *) stage "${line#stage }" ;;
+		result\ *) note "${line#result }" ;;
+		fail\ *) failed=${line#fail } ;;
+		verdict\ success) return ;;
+		esac
+	done
+	die "${failed:-dom0 gave no verdict}; all logs are in $dir"
+}
+
+stage 'checking this machine'
+need_host
+need_packages
+stage 'building'
+mkdir -p build/bench
+gcc -Wall -Wextra -Werror -O2 tests/bench/traceops.c -o build/bench/traceops
+logged build/lab/image.log "$lab/image.sh" || die 'the image could not be built'
+logged build/lab/build.log "$lab/build.sh" 6.12 || die 'the modules could not be built'
+LAB_MODULES=$(tail -n 1 build/lab/build.log)
+export LAB_MODULES LAB_EXTRA=$top/tests/bench/dom0 XPV_CLOCK=icount
+stage 'booting QEMU, Xen and dom0 on the instruction clock'
+stage_log=$dir/console.log
+failed=''
+shopt -s lastpipe
+set +o pipefail
+"$lab/run.sh" bench bench 3600 | progress
+collect | to_json >"$out"
+table
+[ -z "${BASE-}" ] || change
+printf '\nalso in %s; took %s\n' "$out" "$(elapsed)"

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The bench's part in dom0: the same jobs on dom0 itself, in a guest without any transport,
+# and through each pair of drivers. Sends `result GUEST PAIR JOB VALUE`, where JOB names
+# the unit, and leaves a trace of hypercalls per job in the results.
+# shellcheck source=tests/lab/dom0/lib.sh
+. /run/lab/dom0/lib.sh
+
+seconds=3
+
+fail() {
+	say "fail $*"
+	exit 1
+}
+
+# name, fio's rw, block size, depth
+block_jobs='
+randread-4k-qd32 randread 4k 32
+randwrite-4k-qd32 randwrite 4k 32
+randread-4k-qd1 randread 4k 1
+read-128k-qd32 read 128k 32
+write-128k-qd32 write 128k 32'
+
+# name, direction as the guest sees it, iperf3's options
+net_jobs='
+tcp-guest-to-dom0 tx
+tcp-dom0-to-guest rx -R
+udp64-guest-to-dom0 tx -u -b 0 -l 64
+udp64-dom0-to-guest rx -u -b 0 -l 64 -R'
+
+# What still settles after a guest's start would be counted with the first job: wait until
+# dom0 has been idle for 98 % of a second.
+idle() {
+	local from to
+	from=$(awk '$1 == "cpu" { print $5 }' /proc/stat)
+	sleep 1
+	to=$(awk '$1 == "cpu" { print $5 }' /proc/stat)
+	[ $((to - from)) -ge 98 ]
+}
+
+rest() { until_ok 60 idle || fail 'dom0 does not come to rest'; }
+
+fio_here() { # DEVICE RW BS DEPTH
+	fio --name=j --filename="$1" --rw="$2" --bs="$3" --iodepth="$4" --ioengine=libaio --direct=1 --size=256m \
+		--time_based --runtime=$seconds --output-format=terse --terse-version=3 2>/dev/null |
+		awk -F ';' '$1 == 3 { print $8 + $49 }'
+}
+
+# Mbit/s, as the receiver has it.
+iperf_rate() { awk '/receiver/ { print $(NF - 2) }'; }
+
+packets_in() { # DIRECTION: packets that arrived over the vif so far
+	case $1 in
+	tx) cat "/sys/class/net/vif$domid.0/statistics/rx_packets" ;;
+	rx) guest 'cat /sys/bus/xen/devices/vif-0/net/*/statistics/rx_packets' ;;
+	esac
+}
+
+# Mbit/s of a stream; of datagrams, those that reached the other driver per second.
+net_rate() { # DIRECTION ADDRESS OPTION...
+	local direction=$1 before after
+	shift
+	case "$*" in
+	*-u*)
+		before=$(packets_in "$direction")
+		guest "iperf3 -c $* -t $seconds" >/dev/null || return
+		after=$(packets_in "$direction")
+		echo $(((after - before) / seconds))
+		;;
+	*) guest "iperf3 -c $* -t $seconds -f m" | iperf_rate ;;
+	esac
+}
+
+# traced FILE COMMAND...: with Xen's record of hypercalls of its last seconds.
+traced() {
+	local file=$lab/out/trace/$1 tracer mask=0x00201000
+	shift
+	# A PVH guest's hypercalls are exits of another class.
+	[ "$kind" = pv ] || mask=0x00283000
+	(sleep 1; exec xentrace -D -S 1024 -e $mask -T 1 "$file") >/dev/null 2>&1 &
+	tracer=$!
+	"$@"
+	wait $tracer
+}
+
+dom0_limits() {
+	local job rw bs depth
+	stage "dom0's own limit"
+	rest
+	while read -r job rw bs depth; do
+		[ -z "$job" ] || say "result dom0 limit $job $(fio_here /dev/nullb0 "$rw" "$bs" "$depth")"
+	done <<<"$block_jobs"
+	ip netns add peer
+	ip link add veth0 type veth peer name veth1 netns peer
+	ip link set veth0 master xenbr0 up
+	ip -n peer address add 10.0.0.9/24 dev veth1
+	ip -n peer link set veth1 up
+	sleep 1
+	say "result dom0 limit tcp-guest-to-dom0 $(ip netns exec peer iperf3 -c 10.0.0.1 -t $seconds -f m | iperf_rate)"
+	say "result dom0 limit tcp-dom0-to-guest $(ip netns exec peer iperf3 -c 10.0.0.1 -t $seconds -f m -R | iperf_rate)"
+	ip netns del peer
+}
+
+guest_limits() {
+	local job rw bs depth
+	stage "$kind guest's own limit"
+	guest 'cd /lib/modules && for f in $(cat null_blk.order); do insmod $f gb=1 memory_backed=0 queue_mode=2 irqmode=0 || exit; done
+		iperf3 -s -D >/dev/null' || fail "no null_blk in the guest"
+	rest
+	while read -r job rw bs depth; do
+		[ -z "$job" ] || say "result $kind limit $job $(guest_fio nullb0 "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
+	done <<<"$block_jobs"
+	say "result $kind limit tcp-guest-to-dom0 $(guest "iperf3 -c 127.0.0.1 -t $seconds -f m" | iperf_rate)"
+	guest 'killall iperf3; rmmod null_blk'
+}
+
+pair() { # KIND PAIR
+	local job rw bs depth direction options
+	stage "$1 guest, $2 pair"
+	load_back "$2" || fail "the $2 backends do not load"
+	start_guest "$1" "$2" "$2" >&2 || fail "no $1 guest with the $2 pair"
+	[ "$2" != linux ] || guest_limits
+	stage "$1 guest, $2 pair: block"
+	rest
+	while read -r job rw bs depth; do
+		[ -n "$job" ] || continue
+		say "result $1 $2 $job $(guest_fio xvdb "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
+		traced "$1-$2-$job" guest_fio xvdb "$rw" "$bs" "$depth" $seconds >/dev/null
+	done <<<"$block_jobs"
+	stage "$1 guest, $2 pair: network"
+	while read -r job direction options; do
+		[ -n "$job" ] || continue
+		say "result $1 $2 $job $(net_rate "$direction" "10.0.0.1 $options")"
+		traced "$1-$2-$job" net_rate "$direction" "10.0.0.1 $options" >/dev/null
+	done <<<"$net_jobs"
+	stop_guest >&2 || fail "the $1 guest with the $2 pair could not be destroyed"
+	unload_back "$2" || fail "the $2 backends do not unload"
+}
+
+exec >$lab/out/bench.log 2>&1
+mkdir -p $lab/out/trace
+export GUEST_BOOT_LIMIT=400 GUEST_LIMIT=300
+dom0_limits
+for kind in pv pvh; do
+	for drivers in linux xpv; do
+		pair $kind $drivers
+	done
+done
