@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The host's end of a guest's network interface: a netdev vif<domid>.<handle>.
+ *
+ *   guest -> host: event -> NAPI poll: slots are copied and checked, the data is fetched by
+ *                  grant copies into pages of a pool, answered, and goes up the stack
+ *   host -> guest: ndo_start_xmit copies straight into the guest's buffers
+ *
+ * No page of the guest but the two rings is ever mapped, and no packet is kept here.
+ *
+ * Who may touch what: @tx of a queue and all that goes with it belongs to its NAPI, @rx to
+ * the holder of the netdev queue's transmit lock. Both outlive every connection, only the
+ * shared pages come and go, while NAPI is disabled and @up is false.
+ */
+#ifndef XPV_NETBACK_H
+#define XPV_NETBACK_H
+
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/workqueue.h>
+#include <xen/xenbus.h>
+
+#include <xpv/grant.h>
+#include <xpv/netif.h>
+#include <xpv/state.h>
+
+#define XPV_NETBACK_JOBS	NAPI_POLL_WEIGHT	/* packets of one batch, guest -> host */
+#define XPV_NETBACK_OUT		32u	/* packets of one batch, host -> guest */
+#define XPV_NETBACK_POOL	512u	/* pages a queue keeps: those of two rings full */
+
+struct xpv_netback;
+struct page_pool;
+
+/* Bits of events: an event came and its EOI is owed, which holds back the next one. */
+enum {
+	XPV_NETBACK_TX_EVENT,
+	XPV_NETBACK_RX_EVENT,
+};
+
+/* A packet of the guest's, from its slots to the stack. */
+struct xpv_netback_job {
+	struct sk_buff *skb;		/* NULL: refused, or there was no memory */
+	u32 op;				/* its first copy in the batch */
+	u32 ops;
+	struct xpv_net_txpkt pkt;
+};
+
+/* A packet copied, or being copied, into the guest's buffers. */
+struct xpv_netback_out {
+	struct sk_buff *skb;
+	u32 first;			/* ring index of its first slot */
+	u32 slots;			/* extra included */
+	bool extra;			/* the second slot is one */
+	bool failed;			/* a copy was refused */
+};
+
+struct xpv_netback_queue {
+	struct xpv_netback *vif;
+	u32 id;				/* also of the netdev's queue */
+	unsigned long events;		/* XPV_NETBACK_*_EVENT; atomic */
+	int tx_irq;			/* 0: not bound; the same as rx_irq if the guest has one channel */
+	int rx_irq;
+	char tx_name[IFNAMSIZ + 8];
+	char rx_name[IFNAMSIZ + 8];
+	struct napi_struct napi;
+
+	/* Guest to host: NAPI's. */
+	struct xpv_ring tx;
+	struct page_pool *pool;
+	bool tx_worked;			/* since the last EOI something was found to do */
+	struct delayed_work credit_work;	/* polls on when there is credit again */
+	struct xpv_copy_batch tx_copy;
+	struct xpv_netback_job job[XPV_NETBACK_JOBS];
+
+	/* Host to guest: under the netdev queue's transmit lock. */
+	struct xpv_ring rx ____cacheline_aligned;
+	bool up;			/* the ring is there and may be used */
+	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
+	bool dead;			/* it didn't for so long that we took the carrier away */
+	u32 need;			/* slots that the packet at the head waits for; 0: none waits */
+	unsigned long since;		/* jiffies when the wait began */
+	struct delayed_work stall_work;	/* looks after a wait */
+	u32 outs;			/* packets in out[] */
+	struct xpv_netback_out out[XPV_NETBACK_OUT];
+	u8 out_of_op[XPV_COPY_MAX];	/* whose copy it is, as an index of out[] */
+	struct xpv_copy_batch rx_copy;
+};
+
+/* The vif: netdev_priv() of its netdev, drvdata of its xenbus device. */
+struct xpv_netback {
+	struct xenbus_device *xdev;
+	struct net_device *dev;
+	const char *script;		/* the hotplug script's name, for uevents */
+	struct xenbus_watch hotplug_watch;
+	struct xenbus_watch rate_watch;
+	struct work_struct broken_work;	/* closes a vif whose guest broke a ring */
+
+	/* Locks in taking order; RTNL comes between them, a queue's transmit lock last. */
+	struct mutex lock;		/* state, front, plugged, and every connect and disconnect */
+	spinlock_t credit_lock;		/* credit_*; softirqs off */
+
+	enum xpv_state state;		/* ours, as it stands in xenstore */
+	enum xpv_state front;		/* the guest's, as it was last seen */
+	bool plugged;			/* the hotplug script has reported success */
+
+	bool connected;			/* queues have their rings; RTNL to write, lock or RTNL to read */
+
+	/* What the guest can take; written under RTNL before it is connected. */
+	bool can_sg, can_tso4, can_tso6;
+	bool can_csum4, can_csum6;
+	bool rx_notify;			/* it tells when it posts buffers */
+
+	/* rate=: bytes of the whole vif, guest to host, per window. */
+	u32 credit_bytes;		/* 0: unlimited */
+	u32 credit_usec;
+	s64 credit_left;		/* below 0 by the part of a packet that was overdrawn */
+	u64 credit_start;		/* ns, of this window */
+
+	u32 queues;
+	struct xpv_netback_queue queue[];
+};
+
+static inline struct netdev_queue *xpv_netback_txq(const struct xpv_netback_queue *q)
+{
+	return netdev_get_tx_queue(q->vif->dev, q->id);
+}
+
+/* netback_xenbus.c APIs: */
+
+int xpv_netback_register(void);
+void xpv_netback_unregister(void);
+
+/* netback_netdev.c APIs: */
+
+/* A vif with its netdev, not registered yet. NULL if there is no memory. */
+struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle);
+/* Its netdev is not registered, or not any more. */
+void xpv_netback_free(struct xpv_netback *vif);
+
+/* The queues are connected: let traffic in, and bar it again. Both take RTNL. */
+void xpv_netback_start(struct xpv_netback *vif);
+void xpv_netback_stop(struct xpv_netback *vif);
+
+/* netback_queue.c APIs: */
+
+void xpv_netback_init_queue(struct xpv_netback *vif, u32 id);
+
+/* Where the guest put a queue. */
+struct xpv_netback_where {
+	grant_ref_t tx_ref, rx_ref;
+	evtchn_port_t tx_port, rx_port;	/* the same: one channel for both */
+};
+
+/* Process context, the vif's lock. On failure nothing is left connected. */
+int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netback_where *w);
+void xpv_netback_disconnect_queue(struct xpv_netback_queue *q);
+
+/* Start and stop polling and transmission on a connected queue. Under RTNL. */
+void xpv_netback_up(struct xpv_netback_queue *q);
+void xpv_netback_down(struct xpv_netback_queue *q);
+
+/* The guest broke a ring: have the vif closed. Any context. */
+void xpv_netback_give_up(struct xpv_netback_queue *q);
+
+/* netback_tx.c APIs: */
+
+/*
+ * Carry up to @budget packets from the guest to the stack. Returns how many were taken,
+ * refused ones included; fewer than @budget: no more can be taken now.
+ * *@wait is set when there may be more, for which credit is lacking. NAPI context.
+ */
+int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait);
+void xpv_netback_init_tx(struct xpv_netback_queue *q);
+
+/* New limits of the whole vif, @bytes 0 for none. */
+void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec);
+
+/* netback_rx.c APIs: */
+
+netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev);
+
+/* The guest says it posted buffers. True if a packet had waited for them. NAPI context. */
+bool xpv_netback_posted(struct xpv_netback_queue *q);
+void xpv_netback_init_rx(struct xpv_netback_queue *q);
+
+#endif

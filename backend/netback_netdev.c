@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The vif as the host's network stack sees it. */
+#include "netback.h"
+
+#include <linux/ethtool.h>
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/overflow.h>
+#include <linux/rtnetlink.h>
+
+/*
+ * The highest unicast address there is: a bridge takes its own address from the port
+ * with the lowest one, and no guest's vif should ever lend it.
+ */
+static const u8 vif_addr[ETH_ALEN] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+static int open(struct net_device *dev)
+{
+	struct xpv_netback *vif = netdev_priv(dev);
+	u32 i;
+
+	/* Else the queues come up when the guest connects. */
+	for (i = 0; vif->connected && i < vif->queues; i++)
+		xpv_netback_up(&vif->queue[i]);
+	return 0;
+}
+
+static int stop(struct net_device *dev)
+{
+	struct xpv_netback *vif = netdev_priv(dev);
+	u32 i;
+
+	for (i = 0; vif->connected && i < vif->queues; i++)
+		xpv_netback_down(&vif->queue[i]);
+	return 0;
+}
+
+static netdev_features_t fix_features(struct net_device *dev, netdev_features_t features)
+{
+	const struct xpv_netback *vif = netdev_priv(dev);
+
+	if (!vif->can_sg)
+		features &= ~(NETIF_F_SG | NETIF_F_FRAGLIST);
+	if (!vif->can_tso4)
+		features &= ~NETIF_F_TSO;
+	if (!vif->can_tso6)
+		features &= ~NETIF_F_TSO6;
+	if (!vif->can_csum4)
+		features &= ~NETIF_F_IP_CSUM;
+	if (!vif->can_csum6)
+		features &= ~NETIF_F_IPV6_CSUM;
+	return features;
+}
+
+static const struct net_device_ops netdev_ops = {
+	.ndo_open		= open,
+	.ndo_stop		= stop,
+	.ndo_start_xmit		= xpv_netback_start_xmit,
+	.ndo_get_stats64	= dev_get_tstats64,
+	.ndo_fix_features	= fix_features,
+	.ndo_set_mac_address	= eth_mac_addr,
+	.ndo_validate_addr	= eth_validate_addr,
+};
+
+static const struct ethtool_ops ethtool_ops = {
+	.get_link	= ethtool_op_get_link,
+	.get_ts_info	= ethtool_op_get_ts_info,
+};
+
+static void set_up_netdev(struct net_device *dev)
+{
+	dev->netdev_ops = &netdev_ops;
+	dev->ethtool_ops = &ethtool_ops;
+	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM |
+			   NETIF_F_TSO | NETIF_F_TSO6;
+	dev->features = dev->hw_features | NETIF_F_RXCSUM;
+	dev->min_mtu = ETH_MIN_MTU;
+	dev->max_mtu = XPV_NET_MAX_PACKET - VLAN_ETH_HLEN;
+	netif_set_tso_max_size(dev, XPV_NET_MAX_PACKET);
+	eth_hw_addr_set(dev, vif_addr);
+	netif_carrier_off(dev);
+	netif_tx_stop_all_queues(dev);
+}
+
+struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
+{
+	struct xpv_netback *vif;
+	struct net_device *dev;
+	char name[IFNAMSIZ];
+	u32 i, queues = 1;
+
+	snprintf(name, sizeof(name), "vif%d.%u", xdev->otherend_id, handle);
+	dev = alloc_netdev_mqs((int)struct_size(vif, queue, queues), name, NET_NAME_UNKNOWN,
+			       ether_setup, queues, queues);
+	if (!dev)
+		return NULL;
+	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
+	if (!dev->tstats)
+		goto err_netdev;
+	SET_NETDEV_DEV(dev, &xdev->dev);
+	set_up_netdev(dev);
+
+	vif = netdev_priv(dev);
+	vif->xdev = xdev;
+	vif->dev = dev;
+	mutex_init(&vif->lock);
+	spin_lock_init(&vif->credit_lock);
+	vif->state = XPV_INITIALISING;
+	vif->front = XPV_INITIALISING;
+	/* Until the guest has spoken nothing is refused: the MTU is often set before. */
+	vif->can_sg = vif->can_tso4 = vif->can_tso6 = true;
+	vif->can_csum4 = vif->can_csum6 = true;
+	vif->queues = queues;
+	for (i = 0; i < queues; i++)
+		xpv_netback_init_queue(vif, i);
+	return vif;
+
+err_netdev:
+	free_netdev(dev);
+	return NULL;
+}
+
+void xpv_netback_free(struct xpv_netback *vif)
+{
+	struct net_device *dev = vif->dev;
+
+	free_percpu(dev->tstats);
+	free_netdev(dev);
+}
+
+void xpv_netback_start(struct xpv_netback *vif)
+{
+	struct net_device *dev = vif->dev;
+
+	rtnl_lock();
+	/* A guest without scatter-gather has one page for a packet. */
+	dev->max_mtu = vif->can_sg ? XPV_NET_MAX_PACKET - VLAN_ETH_HLEN : ETH_DATA_LEN;
+	if (dev->mtu > dev->max_mtu)
+		dev_set_mtu(dev, (int)dev->max_mtu);
+	netdev_update_features(dev);
+	vif->connected = true;
+	netif_carrier_on(dev);
+	if (netif_running(dev))
+		open(dev);
+	rtnl_unlock();
+}
+
+void xpv_netback_stop(struct xpv_netback *vif)
+{
+	struct net_device *dev = vif->dev;
+
+	rtnl_lock();
+	if (netif_running(dev))
+		stop(dev);
+	/* After that: a queue that is up may turn it on. */
+	netif_carrier_off(dev);
+	vif->connected = false;
+	rtnl_unlock();
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A queue: its rings, event channels and NAPI, from connect to disconnect. */
+#include "netback.h"
+
+#include <linux/interrupt.h>
+#include <linux/rtnetlink.h>
+#include <xen/events.h>
+
+#include <xpv_pool.h>
+
+/*
+ * An event channel stays masked until its EOI, which is given when its work is
+ * done: that is what holds back a guest that sends too many.
+ */
+static irqreturn_t tx_event(int irq, void *arg)
+{
+	struct xpv_netback_queue *q = arg;
+
+	set_bit(XPV_NETBACK_TX_EVENT, &q->events);
+	napi_schedule(&q->napi);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t rx_event(int irq, void *arg)
+{
+	struct xpv_netback_queue *q = arg;
+
+	set_bit(XPV_NETBACK_RX_EVENT, &q->events);
+	napi_schedule(&q->napi);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t any_event(int irq, void *arg)
+{
+	struct xpv_netback_queue *q = arg;
+
+	set_bit(XPV_NETBACK_RX_EVENT, &q->events);
+	return tx_event(irq, arg);
+}
+
+static void serve_rx_event(struct xpv_netback_queue *q)
+{
+	bool worked;
+
+	if (!test_and_clear_bit(XPV_NETBACK_RX_EVENT, &q->events))
+		return;
+	worked = xpv_netback_posted(q);
+	if (q->rx_irq == q->tx_irq)
+		q->tx_worked |= worked;
+	else
+		xen_irq_lateeoi(q->rx_irq, worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
+}
+
+static void end_tx_event(struct xpv_netback_queue *q)
+{
+	if (!test_and_clear_bit(XPV_NETBACK_TX_EVENT, &q->events))
+		return;
+	xen_irq_lateeoi(q->tx_irq, q->tx_worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
+	q->tx_worked = false;
+}
+
+static int poll(struct napi_struct *napi, int budget)
+{
+	struct xpv_netback_queue *q = container_of(napi, struct xpv_netback_queue, napi);
+	bool wait = false;
+	int done;
+
+	/* netpoll's call for finished transmissions: ours are finished at once. */
+	if (unlikely(!budget))
+		return 0;
+
+	serve_rx_event(q);
+	done = xpv_netback_carry(q, budget, &wait);
+	if (done)
+		q->tx_worked = true;
+	if (done == budget)
+		return budget;
+
+	if (unlikely(xpv_ring_broken(&q->tx))) {
+		/* No EOI: we don't want to hear of this guest again. */
+		xpv_netback_give_up(q);
+	} else if (likely(!wait)) {
+		/* Only now do we ask to be told: while there is work, none is needed. */
+		if (xpv_back_rearm(&q->tx, 1))
+			return budget;
+		end_tx_event(q);
+	}
+	napi_complete_done(napi, done);
+	return done;
+}
+
+void xpv_netback_init_queue(struct xpv_netback *vif, u32 id)
+{
+	struct xpv_netback_queue *q = &vif->queue[id];
+
+	q->vif = vif;
+	q->id = id;
+	xpv_copy_init(&q->tx_copy, (u16)vif->xdev->otherend_id);
+	xpv_copy_init(&q->rx_copy, (u16)vif->xdev->otherend_id);
+	xpv_netback_init_tx(q);
+	xpv_netback_init_rx(q);
+}
+
+static int attach(struct xpv_netback_queue *q, struct xpv_ring *ring, grant_ref_t ref, u32 stride)
+{
+	void *shared;
+	int err;
+
+	err = xenbus_map_ring_valloc(q->vif->xdev, &ref, 1, &shared);
+	if (err)
+		return err;
+	err = xpv_back_attach(ring, shared, 1, stride);
+	if (err)
+		xenbus_unmap_ring_vfree(q->vif->xdev, shared);
+	return err;
+}
+
+static void detach(struct xpv_netback_queue *q, struct xpv_ring *ring)
+{
+	void *shared = ring->shared;
+
+	if (!shared)
+		return;
+	xpv_ring_detach(ring);
+	xenbus_unmap_ring_vfree(q->vif->xdev, shared);
+}
+
+static int bind(struct xpv_netback_queue *q, evtchn_port_t port, irq_handler_t handler,
+		const char *name)
+{
+	return bind_interdomain_evtchn_to_irqhandler_lateeoi(q->vif->xdev, port, handler, 0,
+							     name, q);
+}
+
+static void unbind_events(struct xpv_netback_queue *q)
+{
+	if (q->rx_irq && q->rx_irq != q->tx_irq)
+		unbind_from_irqhandler(q->rx_irq, q);
+	q->rx_irq = 0;
+	if (q->tx_irq)
+		unbind_from_irqhandler(q->tx_irq, q);
+	q->tx_irq = 0;
+}
+
+/* Events that come from here on leave their bit and find NAPI disabled. */
+static int bind_events(struct xpv_netback_queue *q, const struct xpv_netback_where *w)
+{
+	bool split = w->tx_port != w->rx_port;
+	int irq;
+
+	q->events = 0;
+	q->tx_worked = false;
+	snprintf(q->tx_name, sizeof(q->tx_name), "%s-q%u%s", q->vif->dev->name, q->id,
+		 split ? "-tx" : "");
+	snprintf(q->rx_name, sizeof(q->rx_name), "%s-q%u-rx", q->vif->dev->name, q->id);
+
+	irq = bind(q, w->tx_port, split ? tx_event : any_event, q->tx_name);
+	if (irq < 0)
+		return irq;
+	q->tx_irq = irq;
+	if (split) {
+		irq = bind(q, w->rx_port, rx_event, q->rx_name);
+		if (irq < 0) {
+			unbind_events(q);
+			return irq;
+		}
+	}
+	q->rx_irq = irq;
+	return 0;
+}
+
+int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netback_where *w)
+{
+	int err;
+
+	err = attach(q, &q->tx, w->tx_ref, XPV_NET_TX_STRIDE);
+	if (err)
+		return err;
+	err = attach(q, &q->rx, w->rx_ref, XPV_NET_RX_STRIDE);
+	if (err)
+		goto err_tx;
+	netif_napi_add(q->vif->dev, &q->napi, poll);
+	q->pool = xpv_pool_create(&q->napi, XPV_NETBACK_POOL);
+	if (IS_ERR(q->pool)) {
+		err = (int)PTR_ERR(q->pool);
+		goto err_napi;
+	}
+	err = bind_events(q, w);
+	if (err)
+		goto err_pool;
+	return 0;
+
+err_pool:
+	page_pool_destroy(q->pool);
+err_napi:
+	q->pool = NULL;
+	netif_napi_del(&q->napi);
+	detach(q, &q->rx);
+err_tx:
+	detach(q, &q->tx);
+	return err;
+}
+
+/*
+ * The queue is down: nobody transmits, and NAPI is disabled, so that an event's
+ * handler can at most leave a bit. Freeing the interrupts waits for those; no
+ * lock is held that they could want.
+ */
+void xpv_netback_disconnect_queue(struct xpv_netback_queue *q)
+{
+	unbind_events(q);
+	if (q->pool) {
+		page_pool_destroy(q->pool);
+		q->pool = NULL;
+		/* Waits for all who may still look at it. */
+		netif_napi_del(&q->napi);
+	}
+	detach(q, &q->rx);
+	detach(q, &q->tx);
+}
+
+void xpv_netback_up(struct xpv_netback_queue *q)
+{
+	struct netdev_queue *txq = xpv_netback_txq(q);
+
+	ASSERT_RTNL();
+	napi_enable(&q->napi);
+	__netif_tx_lock_bh(txq);
+	q->need = 0;
+	q->draining = false;
+	q->dead = false;
+	q->up = true;
+	netif_tx_wake_queue(txq);
+	__netif_tx_unlock_bh(txq);
+	netif_carrier_on(q->vif->dev);
+
+	/* Whatever came before: packets in the ring, or events nobody could serve. */
+	local_bh_disable();
+	napi_schedule(&q->napi);
+	local_bh_enable();
+}
+
+void xpv_netback_down(struct xpv_netback_queue *q)
+{
+	struct netdev_queue *txq = xpv_netback_txq(q);
+
+	ASSERT_RTNL();
+	/*
+	 * All who touch the ring or wake the queue hold this lock and look at @up first: after
+	 * this nobody does, though start_xmit may still be entered once, to drop its packet.
+	 */
+	__netif_tx_lock_bh(txq);
+	q->up = false;
+	netif_tx_stop_queue(txq);
+	__netif_tx_unlock_bh(txq);
+	napi_disable(&q->napi);
+	/* Nothing is left that could queue these anew. */
+	cancel_delayed_work_sync(&q->stall_work);
+	cancel_delayed_work_sync(&q->credit_work);
+}
+
+void xpv_netback_give_up(struct xpv_netback_queue *q)
+{
+	schedule_work(&q->vif->broken_work);
+}

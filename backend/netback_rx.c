@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host to guest. A packet is copied into the buffers that the guest has posted while the
+ * stack hands it to us, and nothing is kept: what the guest is too slow for waits in the
+ * netdev's queueing discipline, whose limits bound it.
+ *
+ * A slot's buffer is filled before the next is begun, so a packet takes as many as its
+ * length needs, and one more for the GSO extra after its first.
+ *
+ * On this ring responses are written in the order of the requests, each at once: prod
+ * and cons are equal wherever no slot is being filled.
+ */
+#include "netback.h"
+
+#include <linux/jiffies.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <xen/events.h>
+
+/* A guest that posts nothing for so long has its packets dropped, */
+#define DRAIN_DELAY	(10 * HZ)
+/* and after this its link is down until it posts again. */
+#define STALL_DELAY	(60 * HZ)
+/* One that doesn't tell when it posts is looked after, and no packet waits longer. */
+#define LOOK_DELAY	msecs_to_jiffies(30)
+
+/* The slot being filled. */
+struct filler {
+	struct xpv_netback_queue *q;
+	void *slot;			/* in the ring; written once, when the slot is complete */
+	u32 gref;
+	u32 used;			/* bytes of the buffer */
+	struct xpv_net_rxrsp rsp;	/* but for the status, which is @used */
+};
+
+static unsigned long drain_delay(const struct xpv_netback_queue *q)
+{
+	return q->vif->rx_notify ? DRAIN_DELAY : LOOK_DELAY;
+}
+
+static u32 slots_needed(const struct sk_buff *skb)
+{
+	return DIV_ROUND_UP(skb->len, XPV_PAGE_SIZE) + skb_is_gso(skb);
+}
+
+/* All that is in the batch; a packet with a refused copy is remembered as failed. */
+static void copy_all(struct xpv_netback_queue *q)
+{
+	u32 i;
+
+	xpv_copy_submit(&q->rx_copy);
+	for (i = 0; i < q->rx_copy.n; i++)
+		if (unlikely(xpv_copy_status(&q->rx_copy, i)))
+			q->out[q->out_of_op[i]].failed = true;
+	xpv_copy_reset(&q->rx_copy);
+}
+
+/* A failed packet keeps its slots, and each that has a status now tells the failure. */
+static void spoil(struct xpv_netback_queue *q, const struct xpv_netback_out *out)
+{
+	u32 i;
+
+	for (i = 0; i < out->slots; i++) {
+		struct xpv_net_rxrsp *rsp = xpv_ring_slot(&q->rx, out->first + i);
+
+		if (!(i == 1 && out->extra))
+			WRITE_ONCE(rsp->status, XPV_NET_ERROR);
+	}
+	DEV_STATS_INC(q->vif->dev, tx_errors);
+}
+
+/* Copy, show and let go of all packets in out[]. */
+static void flush(struct xpv_netback_queue *q)
+{
+	u32 i;
+
+	if (!q->outs)
+		return;
+	copy_all(q);
+	for (i = 0; i < q->outs; i++)
+		if (unlikely(q->out[i].failed))
+			spoil(q, &q->out[i]);
+	if (xpv_back_publish(&q->rx))
+		notify_remote_via_irq(q->rx_irq);
+	for (i = 0; i < q->outs; i++)
+		dev_consume_skb_any(q->out[i].skb);
+	q->outs = 0;
+}
+
+static void open_slot(struct filler *f)
+{
+	struct xpv_ring *ring = &f->q->rx;
+	struct xpv_net_rxreq req;
+
+	xpv_ring_copy(ring, ring->cons++, &req, sizeof(req));
+	f->slot = xpv_back_next(ring);
+	f->gref = req.gref;
+	f->used = 0;
+	f->rsp.id = req.id;
+	f->rsp.offset = 0;
+	f->rsp.flags = 0;
+}
+
+static void close_slot(struct filler *f, u16 flags)
+{
+	f->rsp.flags |= flags;
+	f->rsp.status = (s16)f->used;
+	memcpy(f->slot, &f->rsp, sizeof(f->rsp));
+}
+
+/* The GSO extra takes the request after the first one, buffer and all. */
+static void put_extra(struct filler *f, const struct sk_buff *skb)
+{
+	struct xpv_net_extra extra = {
+		.type = XPV_NET_EXTRA_GSO,
+		.gso = {
+			.size = skb_shinfo(skb)->gso_size,
+			.type = skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6 ?
+				XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
+		},
+	};
+
+	f->q->rx.cons++;
+	memcpy(xpv_back_next(&f->q->rx), &extra, sizeof(extra));
+}
+
+static void put_bytes(struct filler *f, void *mem, u32 len)
+{
+	struct xpv_netback_queue *q = f->q;
+
+	while (len) {
+		u32 n = min3(len, XPV_PAGE_SIZE - f->used,
+			     XPV_PAGE_SIZE - (u32)xen_offset_in_page(mem));
+
+		if (!n) {
+			close_slot(f, XPV_NET_RX_MORE);
+			open_slot(f);
+			continue;
+		}
+		if (unlikely(!xpv_copy_room(&q->rx_copy)))
+			copy_all(q);
+		q->out_of_op[xpv_copy_to(&q->rx_copy, f->gref, f->used, mem, n)] = (u8)q->outs;
+		f->used += n;
+		mem += n;
+		len -= n;
+	}
+}
+
+static void put_data(struct filler *f, const struct sk_buff *skb)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	u32 i;
+
+	put_bytes(f, skb->data, skb_headlen(skb));
+	for (i = 0; i < info->nr_frags; i++)
+		put_bytes(f, skb_frag_address(&info->frags[i]), skb_frag_size(&info->frags[i]));
+}
+
+/* The requests it takes are there. */
+static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
+{
+	struct xpv_netback_out *out = &q->out[q->outs];
+	struct filler f = { .q = q };
+	struct sk_buff *part;
+
+	out->skb = skb;
+	out->first = q->rx.prod;
+	out->extra = skb_is_gso(skb);
+	out->failed = false;
+
+	open_slot(&f);
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		f.rsp.flags = XPV_NET_RX_CSUM_BLANK | XPV_NET_RX_VALIDATED;
+	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
+		f.rsp.flags = XPV_NET_RX_VALIDATED;
+	if (out->extra) {
+		f.rsp.flags |= XPV_NET_RX_EXTRA;
+		put_extra(&f, skb);
+	}
+	put_data(&f, skb);
+	skb_walk_frags(skb, part)
+		put_data(&f, part);
+	close_slot(&f, 0);
+
+	out->slots = q->rx.prod - out->first;
+	q->outs++;
+	dev_sw_netstats_tx_add(q->vif->dev, 1, skb->len);
+}
+
+/*
+ * Fewer than @need buffers: have the guest tell us when they are there, and stop the stack
+ * until then. False if they still are not. While draining it is not stopped.
+ */
+static bool await(struct xpv_netback_queue *q, struct netdev_queue *txq, u32 need)
+{
+	if (!q->draining)
+		netif_tx_stop_queue(txq);
+	if (xpv_back_rearm(&q->rx, need) >= need) {
+		netif_tx_start_queue(txq);
+		return true;
+	}
+	if (!q->need) {
+		q->since = jiffies;
+		/* It is let run from one wait to the next, and looks at @since: no timer per wait. */
+		schedule_delayed_work(&q->stall_work, drain_delay(q));
+	}
+	q->need = need;
+	return false;
+}
+
+netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct xpv_netback *vif = netdev_priv(dev);
+	struct xpv_netback_queue *q = &vif->queue[skb_get_queue_mapping(skb)];
+	struct netdev_queue *txq = xpv_netback_txq(q);
+	u32 need = slots_needed(skb);
+
+	if (unlikely(!q->up))
+		goto drop;
+	if (unlikely(skb->len > XPV_NET_MAX_PACKET)) {
+		flush(q);
+		goto drop;
+	}
+	if (unlikely(xpv_back_pending(&q->rx) < need) && !await(q, txq, need)) {
+		flush(q);
+		if (xpv_ring_broken(&q->rx))
+			xpv_netback_give_up(q);
+		else if (!q->draining)
+			return NETDEV_TX_BUSY;
+		goto drop;
+	}
+	q->need = 0;
+	q->draining = false;
+
+	skb_tx_timestamp(skb);
+	put_packet(q, skb);
+	if (!netdev_xmit_more() || q->outs == XPV_NETBACK_OUT || netif_xmit_stopped(txq))
+		flush(q);
+	return NETDEV_TX_OK;
+
+drop:
+	dev_core_stats_tx_dropped_inc(dev);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
+/* End a wait if the buffers are there. Under the transmit lock. */
+static bool resume(struct xpv_netback_queue *q, struct netdev_queue *txq)
+{
+	u32 there;
+
+	if (!q->up || !q->need)
+		return false;
+	there = xpv_back_pending(&q->rx);
+	if (unlikely(xpv_ring_broken(&q->rx)))
+		xpv_netback_give_up(q);
+	if (there < q->need)
+		return false;
+	q->need = 0;
+	q->draining = false;
+	if (q->dead) {
+		q->dead = false;
+		netif_carrier_on(q->vif->dev);
+	}
+	netif_tx_wake_queue(txq);
+	return true;
+}
+
+bool xpv_netback_posted(struct xpv_netback_queue *q)
+{
+	struct netdev_queue *txq = xpv_netback_txq(q);
+	bool waited;
+
+	__netif_tx_lock(txq, smp_processor_id());
+	waited = resume(q, txq);
+	__netif_tx_unlock(txq);
+	return waited;
+}
+
+/* Waiting for too long: drop what waits, later take the link down. */
+static void give_in(struct xpv_netback_queue *q, struct netdev_queue *txq)
+{
+	unsigned long drain = drain_delay(q);
+	unsigned long waited = jiffies - q->since;
+	unsigned long next;
+
+	if (waited < drain) {
+		next = drain - waited;
+	} else if (!q->vif->rx_notify || waited < STALL_DELAY) {
+		q->draining = true;
+		netif_tx_wake_queue(txq);
+		next = q->vif->rx_notify ? STALL_DELAY - waited : drain;
+	} else {
+		/* From here on only the guest's event helps. */
+		q->dead = true;
+		netif_carrier_off(q->vif->dev);
+		return;
+	}
+	schedule_delayed_work(&q->stall_work, next);
+}
+
+static void look_after_wait(struct work_struct *work)
+{
+	struct xpv_netback_queue *q =
+		container_of(to_delayed_work(work), struct xpv_netback_queue, stall_work);
+	struct netdev_queue *txq = xpv_netback_txq(q);
+
+	__netif_tx_lock_bh(txq);
+	if (q->up && q->need && !resume(q, txq))
+		give_in(q, txq);
+	__netif_tx_unlock_bh(txq);
+}
+
+void xpv_netback_init_rx(struct xpv_netback_queue *q)
+{
+	INIT_DELAYED_WORK(&q->stall_work, look_after_wait);
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest to host. Packets are gathered into batches: slots copied and checked, one
+ * grant copy per slot, one hypercall per batch; then each is answered, and only then,
+ * while the guest may already fill the slots anew, they go up the stack.
+ *
+ * A packet lies in pages of the queue's pool: the first is the skb's head with as much
+ * as it can take, the others are frags. A slot is not split over two pages unless it
+ * must be: because the headers have to be in the head, or because there would be
+ * more pages than an skb has frags.
+ */
+#include "netback.h"
+
+#include <linux/etherdevice.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/skbuff.h>
+#include <xen/events.h>
+
+#include <xpv_pool.h>
+
+/* All protocol headers fit, so that no layer below meets them split. */
+#define HEAD_BYTES	256u
+#define HEAD_ROOM	(u32)(SKB_WITH_OVERHEAD(PAGE_SIZE) - NET_SKB_PAD)
+/* A slot is split once at most. */
+#define PACKET_COPIES	(2 * XPV_NET_MAX_SLOTS)
+/* As TCP has it: less would turn one packet into thousands. */
+#define MIN_GSO_SIZE	8u
+
+static_assert(XPV_NET_MAX_SLOTS <= MAX_SKB_FRAGS + 1, "a slot each fits");
+static_assert(XPV_NET_MAX_PACKET <= MAX_SKB_FRAGS * PAGE_SIZE, "as densely as can be fits");
+static_assert(PACKET_COPIES <= XPV_COPY_MAX, "a packet fits a batch");
+
+/* Where the next byte goes. */
+struct placer {
+	struct xpv_netback_queue *q;
+	struct sk_buff *skb;
+	void *mem;
+	u32 room;
+	u32 slots;			/* that are still to be placed */
+};
+
+static struct sk_buff *start_skb(struct xpv_netback_queue *q)
+{
+	struct page *page = page_pool_dev_alloc_pages(q->pool);
+	struct sk_buff *skb;
+
+	if (unlikely(!page))
+		return NULL;
+	skb = napi_build_skb(page_address(page), PAGE_SIZE);
+	if (unlikely(!skb)) {
+		page_pool_recycle_direct(q->pool, page);
+		return NULL;
+	}
+	skb_mark_for_recycle(skb);
+	skb_reserve(skb, NET_SKB_PAD);
+	return skb;
+}
+
+static bool add_page(struct placer *p)
+{
+	struct page *page = page_pool_dev_alloc_pages(p->q->pool);
+
+	if (unlikely(!page))
+		return false;
+	skb_add_rx_frag(p->skb, (int)skb_shinfo(p->skb)->nr_frags, page, 0, 0, PAGE_SIZE);
+	p->mem = page_address(page);
+	p->room = PAGE_SIZE;
+	return true;
+}
+
+/* How much of the @len bytes left of a slot goes to the current page. */
+static u32 share(const struct placer *p, u32 len)
+{
+	u32 frags = skb_shinfo(p->skb)->nr_frags;
+
+	if (len <= p->room)
+		return len;
+	/* A page for each slot to come is more than there may be: leave no hole. */
+	if (p->slots > MAX_SKB_FRAGS - frags)
+		return p->room;
+	/* The head is too short yet. */
+	if (!frags && p->skb->len < HEAD_BYTES)
+		return HEAD_BYTES - p->skb->len;
+	return 0;
+}
+
+static void grow(struct placer *p, u32 n)
+{
+	struct skb_shared_info *info = skb_shinfo(p->skb);
+
+	if (info->nr_frags) {
+		skb_frag_size_add(&info->frags[info->nr_frags - 1], (int)n);
+		p->skb->len += n;
+		p->skb->data_len += n;
+	} else {
+		__skb_put(p->skb, n);
+	}
+	p->mem += n;
+	p->room -= n;
+}
+
+static bool place_slot(struct placer *p, const struct xpv_net_txreq *slot)
+{
+	u32 n, done;
+
+	for (done = 0; done < slot->size; done += n) {
+		n = share(p, slot->size - done);
+		if (!n) {
+			if (!add_page(p))
+				return false;
+			continue;
+		}
+		xpv_copy_from(&p->q->tx_copy, slot->gref, slot->offset + done, p->mem, n);
+		grow(p, n);
+	}
+	p->slots--;
+	return true;
+}
+
+/* Make room for a packet and add the copies that fetch it. There is room for them. */
+static struct sk_buff *place_packet(struct xpv_netback_queue *q, const struct xpv_net_txpkt *pkt)
+{
+	struct placer p = {
+		.q = q,
+		.skb = start_skb(q),
+		.room = HEAD_ROOM,
+		.slots = pkt->frags,
+	};
+	u32 i;
+
+	if (unlikely(!p.skb))
+		return NULL;
+	p.mem = p.skb->data;
+	for (i = 0; i < pkt->frags; i++) {
+		if (unlikely(!place_slot(&p, &pkt->frag[i]))) {
+			dev_kfree_skb_any(p.skb);
+			return NULL;
+		}
+	}
+	return p.skb;
+}
+
+/*
+ * Credit: each window brings credit_bytes, no more is ever saved up. A packet may
+ * overdraw, so that the largest one passes the smallest limit, and the next waits.
+ */
+static bool has_credit(struct xpv_netback_queue *q)
+{
+	struct xpv_netback *vif = q->vif;
+	u64 now, window, n;
+	bool has;
+
+	if (likely(!READ_ONCE(vif->credit_bytes)))
+		return true;
+	spin_lock(&vif->credit_lock);
+	now = ktime_get_ns();
+	window = max(vif->credit_usec, 1u) * (u64)NSEC_PER_USEC;
+	n = div64_u64(now - vif->credit_start, window);
+	vif->credit_start += n * window;
+	/* What this many windows bring covers any debt. */
+	n = min_t(u64, n, 2 * XPV_NET_MAX_PACKET);
+	vif->credit_left = min_t(s64, vif->credit_left + (s64)(n * vif->credit_bytes),
+				 vif->credit_bytes);
+	has = vif->credit_left > 0 || !vif->credit_bytes;
+	if (!has)
+		schedule_delayed_work(&q->credit_work,
+				      nsecs_to_jiffies(vif->credit_start + window - now) + 1);
+	spin_unlock(&vif->credit_lock);
+	return has;
+}
+
+static void charge(struct xpv_netback *vif, u32 bytes)
+{
+	if (likely(!READ_ONCE(vif->credit_bytes)))
+		return;
+	spin_lock(&vif->credit_lock);
+	vif->credit_left -= bytes;
+	spin_unlock(&vif->credit_lock);
+}
+
+static void go_on(struct work_struct *work)
+{
+	struct xpv_netback_queue *q =
+		container_of(to_delayed_work(work), struct xpv_netback_queue, credit_work);
+
+	local_bh_disable();
+	napi_schedule(&q->napi);
+	local_bh_enable();
+}
+
+void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec)
+{
+	spin_lock_bh(&vif->credit_lock);
+	WRITE_ONCE(vif->credit_bytes, bytes);
+	vif->credit_usec = usec;
+	vif->credit_left = bytes;
+	vif->credit_start = ktime_get_ns();
+	spin_unlock_bh(&vif->credit_lock);
+}
+
+/* Fill job[] with up to @most packets and their copies. */
+static u32 gather(struct xpv_netback_queue *q, u32 most, bool *wait)
+{
+	struct xpv_copy_batch *b = &q->tx_copy;
+	u32 n = 0;
+
+	while (n < most && n < XPV_NETBACK_JOBS && xpv_copy_room(b) >= PACKET_COPIES) {
+		struct xpv_netback_job *job = &q->job[n];
+		int found;
+
+		if (!has_credit(q)) {
+			*wait = true;
+			break;
+		}
+		found = xpv_net_take_tx(&q->tx, &job->pkt);
+		if (!found || found == -EPROTO)
+			break;
+		n++;
+		job->skb = NULL;
+		job->op = b->n;
+		/* A change of a multicast filter: we have none and offered none. */
+		if (found == 1 && !job->pkt.mcast)
+			job->skb = place_packet(q, &job->pkt);
+		if (!job->skb)
+			b->n = (u16)job->op;
+		else
+			charge(q->vif, job->pkt.size);
+		job->ops = b->n - job->op;
+	}
+	return n;
+}
+
+static bool fetched(const struct xpv_netback_queue *q, const struct xpv_netback_job *job)
+{
+	u32 i;
+
+	for (i = job->op; i < job->op + job->ops; i++)
+		if (unlikely(xpv_copy_status(&q->tx_copy, i)))
+			return false;
+	return true;
+}
+
+/* The packet's content is ours now: answer its slots. */
+static void answer(struct xpv_netback_queue *q, struct xpv_netback_job *job)
+{
+	if (likely(job->skb) && unlikely(!fetched(q, job))) {
+		dev_kfree_skb_any(job->skb);
+		job->skb = NULL;
+	}
+	if (unlikely(!job->skb))
+		dev_core_stats_rx_dropped_inc(q->vif->dev);
+	xpv_net_answer_tx(&q->tx, &job->pkt, job->skb ? XPV_NET_OKAY : XPV_NET_ERROR);
+}
+
+/* What the guest says of the packet, in the stack's terms. */
+static int describe(struct sk_buff *skb, const struct xpv_net_txpkt *pkt)
+{
+	bool recalculate = false;
+
+	if (pkt->flags & XPV_NET_TX_CSUM_BLANK)
+		skb->ip_summed = CHECKSUM_PARTIAL;
+	else if (pkt->flags & XPV_NET_TX_VALIDATED)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+
+	if (pkt->gso_type != XPV_NET_GSO_NONE) {
+		struct skb_shared_info *info = skb_shinfo(skb);
+
+		if (pkt->gso_size < MIN_GSO_SIZE)
+			return -EINVAL;
+		/* Whoever uses these looks at the headers first, and counts for himself. */
+		info->gso_type = SKB_GSO_DODGY |
+			(pkt->gso_type == XPV_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
+		info->gso_size = pkt->gso_size;
+		/* The pieces get their checksums when they are cut, wherever that is. */
+		if (skb->ip_summed != CHECKSUM_PARTIAL) {
+			skb->ip_summed = CHECKSUM_PARTIAL;
+			recalculate = true;
+		}
+	}
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		return skb_checksum_setup(skb, recalculate);
+	return 0;
+}
+
+static void deliver(struct xpv_netback_queue *q, const struct xpv_netback_job *job)
+{
+	struct net_device *dev = q->vif->dev;
+	struct sk_buff *skb = job->skb;
+
+	skb->protocol = eth_type_trans(skb, dev);
+	if (unlikely(describe(skb, &job->pkt))) {
+		dev_core_stats_rx_dropped_inc(dev);
+		dev_kfree_skb_any(skb);
+		return;
+	}
+	skb_probe_transport_header(skb);
+	skb_record_rx_queue(skb, (u16)q->id);
+	dev_sw_netstats_rx_add(dev, job->pkt.size);
+	napi_gro_receive(&q->napi, skb);
+}
+
+int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)
+{
+	int done = 0;
+
+	while (done < budget) {
+		u32 i, n = gather(q, (u32)(budget - done), wait);
+
+		if (!n)
+			break;
+		xpv_copy_submit(&q->tx_copy);
+		for (i = 0; i < n; i++)
+			answer(q, &q->job[i]);
+		xpv_copy_reset(&q->tx_copy);
+		if (xpv_back_publish(&q->tx))
+			notify_remote_via_irq(q->tx_irq);
+		for (i = 0; i < n; i++)
+			if (q->job[i].skb)
+				deliver(q, &q->job[i]);
+		done += (int)n;
+	}
+	return done;
+}
+
+void xpv_netback_init_tx(struct xpv_netback_queue *q)
+{
+	INIT_DELAYED_WORK(&q->credit_work, go_on);
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A vif's life in xenstore (netif.h and reference/netif.md 2.1):
+ *
+ *   probe            netdev, our features, InitWait
+ *   hotplug script   sees InitWait, puts the netdev on its bridge, hotplug-status=connected
+ *   frontend         sees InitWait, publishes its rings, Connected
+ *   when both did    rings and channels are taken over, Connected
+ *   Closing          they are given back
+ *   remove           netdev gone
+ */
+#include "netback.h"
+
+#include <linux/net.h>
+#include <linux/rtnetlink.h>
+
+#include <xpv_uevent.h>
+
+static const struct {
+	const char *name;
+	unsigned int value;
+} offers[] = {
+	{ "feature-sg", 1 },
+	{ "feature-gso-tcpv4", 1 },
+	{ "feature-gso-tcpv6", 1 },
+	{ "feature-ipv6-csum-offload", 1 },
+	{ "feature-rx-copy", 1 },
+	{ "feature-rx-flip", 0 },
+	{ "feature-split-event-channels", 1 },
+};
+
+static int publish_offers(struct xenbus_device *xdev)
+{
+	struct xenbus_transaction xbt;
+	unsigned int i;
+	int err;
+
+	do {
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
+		for (i = 0; i < ARRAY_SIZE(offers); i++) {
+			err = xenbus_printf(xbt, xdev->nodename, offers[i].name, "%u",
+					    offers[i].value);
+			if (err) {
+				xenbus_transaction_end(xbt, 1);
+				return err;
+			}
+		}
+		err = xenbus_transaction_end(xbt, 0);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/* A guest can bring this about as often as it likes. */
+static void complain(struct xpv_netback *vif, int err, const char *what)
+{
+	if (net_ratelimit())
+		xenbus_dev_error(vif->xdev, err, "%s", what);
+}
+
+static int read_where(struct xpv_netback *vif, struct xpv_netback_where *w)
+{
+	const char *dir = vif->xdev->otherend;
+	int err;
+
+	/* We offered one queue, so it has no business with the queue-N folders. */
+	if (xenbus_read_unsigned(dir, "multi-queue-num-queues", 1) != 1) {
+		complain(vif, -EINVAL, "guest asks for more queues than were offered");
+		return -EINVAL;
+	}
+	err = xenbus_gather(XBT_NIL, dir, "tx-ring-ref", "%u", &w->tx_ref,
+			    "rx-ring-ref", "%u", &w->rx_ref, NULL);
+	if (err) {
+		complain(vif, err, "reading tx-ring-ref and rx-ring-ref");
+		return err;
+	}
+	err = xenbus_gather(XBT_NIL, dir, "event-channel-tx", "%u", &w->tx_port,
+			    "event-channel-rx", "%u", &w->rx_port, NULL);
+	if (!err)
+		return 0;
+	err = xenbus_scanf(XBT_NIL, dir, "event-channel", "%u", &w->tx_port);
+	if (err != 1) {
+		complain(vif, err, "reading event-channel");
+		return err < 0 ? err : -EINVAL;
+	}
+	w->rx_port = w->tx_port;
+	return 0;
+}
+
+static int read_wishes(struct xpv_netback *vif)
+{
+	const char *dir = vif->xdev->otherend;
+
+	if (!xenbus_read_unsigned(dir, "request-rx-copy", 0)) {
+		complain(vif, -EOPNOTSUPP, "guest wants its pages exchanged, not copied");
+		return -EOPNOTSUPP;
+	}
+	rtnl_lock();
+	vif->can_sg = xenbus_read_unsigned(dir, "feature-sg", 0);
+	vif->can_tso4 = xenbus_read_unsigned(dir, "feature-gso-tcpv4", 0);
+	vif->can_tso6 = xenbus_read_unsigned(dir, "feature-gso-tcpv6", 0);
+	vif->can_csum4 = !xenbus_read_unsigned(dir, "feature-no-csum-offload", 0);
+	vif->can_csum6 = xenbus_read_unsigned(dir, "feature-ipv6-csum-offload", 0);
+	vif->rx_notify = xenbus_read_unsigned(dir, "feature-rx-notify", 0);
+	rtnl_unlock();
+	return 0;
+}
+
+static int connect(struct xpv_netback *vif)
+{
+	struct xpv_netback_where w;
+	int err;
+
+	err = read_wishes(vif);
+	if (err)
+		return err;
+	err = read_where(vif, &w);
+	if (err)
+		return err;
+	err = xpv_netback_connect_queue(&vif->queue[0], &w);
+	if (err) {
+		complain(vif, err, "taking over the guest's rings and event channels");
+		return err;
+	}
+	xpv_netback_start(vif);
+	return 0;
+}
+
+static void disconnect(struct xpv_netback *vif)
+{
+	if (!vif->connected)
+		return;
+	xpv_netback_stop(vif);
+	xpv_netback_disconnect_queue(&vif->queue[0]);
+}
+
+static int enter(void *arg, enum xpv_state next)
+{
+	struct xpv_netback *vif = arg;
+	int err = 0;
+
+	if (next == XPV_CONNECTED)
+		err = connect(vif);
+	else if (next == XPV_CLOSING)
+		disconnect(vif);
+	return err ? err : xenbus_switch_state(vif->xdev, (enum xenbus_state)next);
+}
+
+/* One that fails to connect, or to keep to the protocol, ends in Closing. */
+static void set_state(struct xpv_netback *vif, enum xpv_state target)
+{
+	lockdep_assert_held(&vif->lock);
+	if (xpv_walk_state(&vif->state, target, enter, vif))
+		xpv_walk_state(&vif->state, XPV_CLOSING, enter, vif);
+}
+
+/* Go where the guest's state, and the hotplug script's, say that we belong. */
+static void follow(struct xpv_netback *vif)
+{
+	enum xpv_state target = xpv_back_target(vif->state, vif->front);
+
+	/* We said Closing, so it has to close too before it may come again. */
+	if (target == XPV_CONNECTED && (!vif->plugged || vif->state == XPV_CLOSING))
+		return;
+	set_state(vif, target);
+}
+
+static void frontend_changed(struct xenbus_device *xdev, enum xenbus_state front)
+{
+	struct xpv_netback *vif = dev_get_drvdata(&xdev->dev);
+
+	mutex_lock(&vif->lock);
+	vif->front = (enum xpv_state)front;
+	follow(vif);
+	mutex_unlock(&vif->lock);
+
+	if (front == XenbusStateUnknown ||
+	    (front == XenbusStateClosed && !xenbus_dev_is_online(xdev)))
+		device_unregister(&xdev->dev);
+}
+
+static void hotplug_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_netback *vif = container_of(watch, struct xpv_netback, hotplug_watch);
+	char *status = xenbus_read(XBT_NIL, vif->xdev->nodename, "hotplug-status", NULL);
+
+	if (IS_ERR(status))
+		return;
+	if (!strcmp(status, "connected")) {
+		mutex_lock(&vif->lock);
+		vif->plugged = true;
+		follow(vif);
+		mutex_unlock(&vif->lock);
+	}
+	kfree(status);
+}
+
+static void rate_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_netback *vif = container_of(watch, struct xpv_netback, rate_watch);
+	unsigned int bytes, usec;
+
+	if (xenbus_scanf(XBT_NIL, vif->xdev->nodename, "rate", "%u,%u", &bytes, &usec) != 2)
+		bytes = usec = 0;
+	xpv_netback_set_rate(vif, bytes, usec);
+}
+
+static void close_broken(struct work_struct *work)
+{
+	struct xpv_netback *vif = container_of(work, struct xpv_netback, broken_work);
+	const struct xpv_netback_queue *q = &vif->queue[0];
+
+	mutex_lock(&vif->lock);
+	/* It may be another connection by now. */
+	if (vif->connected && (xpv_ring_broken(&q->tx) || xpv_ring_broken(&q->rx))) {
+		complain(vif, -EPROTO, "guest broke the ring protocol, vif closed");
+		set_state(vif, XPV_CLOSING);
+	}
+	mutex_unlock(&vif->lock);
+}
+
+static int watch_own(struct xpv_netback *vif, struct xenbus_watch *watch, const char *node,
+		     void (*changed)(struct xenbus_watch *, const char *, const char *))
+{
+	return xenbus_watch_pathfmt(vif->xdev, watch, NULL, changed, "%s/%s",
+				    vif->xdev->nodename, node);
+}
+
+static void unwatch(struct xenbus_watch *watch)
+{
+	if (!watch->node)
+		return;
+	unregister_xenbus_watch(watch);
+	kfree(watch->node);
+	watch->node = NULL;
+}
+
+/* InitWait only when the script that it starts finds all it needs. */
+static int introduce(struct xpv_netback *vif)
+{
+	struct xenbus_device *xdev = vif->xdev;
+	int err;
+
+	err = publish_offers(xdev);
+	if (err)
+		return err;
+	err = register_netdev(vif->dev);
+	if (err)
+		return err;
+	kobject_uevent(&xdev->dev.kobj, KOBJ_ONLINE);
+
+	mutex_lock(&vif->lock);
+	set_state(vif, XPV_INIT_WAIT);
+	mutex_unlock(&vif->lock);
+	return 0;
+}
+
+static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
+{
+	struct xpv_netback *vif;
+	unsigned int handle;
+	int err;
+
+	if (xenbus_scanf(XBT_NIL, xdev->nodename, "handle", "%u", &handle) != 1) {
+		xenbus_dev_fatal(xdev, -EINVAL, "reading handle");
+		return -EINVAL;
+	}
+	vif = xpv_netback_create(xdev, handle);
+	if (!vif) {
+		xenbus_dev_fatal(xdev, -ENOMEM, "allocating the vif");
+		return -ENOMEM;
+	}
+	INIT_WORK(&vif->broken_work, close_broken);
+	vif->script = xenbus_read(XBT_NIL, xdev->nodename, "script", NULL);
+	if (IS_ERR(vif->script)) {
+		err = (int)PTR_ERR(vif->script);
+		xenbus_dev_fatal(xdev, err, "reading script");
+		goto err_vif;
+	}
+	dev_set_drvdata(&xdev->dev, vif);
+
+	err = introduce(vif);
+	if (err) {
+		xenbus_dev_fatal(xdev, err, "introducing the vif");
+		goto err_script;
+	}
+	err = watch_own(vif, &vif->rate_watch, "rate", rate_changed);
+	if (!err)
+		err = watch_own(vif, &vif->hotplug_watch, "hotplug-status", hotplug_changed);
+	if (err)
+		goto err_watch;
+	return 0;
+
+err_watch:
+	unwatch(&vif->rate_watch);
+	unregister_netdev(vif->dev);
+err_script:
+	dev_set_drvdata(&xdev->dev, NULL);
+	kfree(vif->script);
+err_vif:
+	xpv_netback_free(vif);
+	return err;
+}
+
+/*
+ * The states are left as they are: a driver that is loaded again carries on with the guest's rings.
+ */
+static void remove(struct xenbus_device *xdev)
+{
+	struct xpv_netback *vif = dev_get_drvdata(&xdev->dev);
+
+	unwatch(&vif->hotplug_watch);
+	unwatch(&vif->rate_watch);
+	mutex_lock(&vif->lock);
+	disconnect(vif);
+	mutex_unlock(&vif->lock);
+	/* With the rings gone nobody queues it any more. */
+	cancel_work_sync(&vif->broken_work);
+
+	kobject_uevent(&xdev->dev.kobj, KOBJ_OFFLINE);
+	/* Another netdev will need the script again. */
+	xenbus_rm(XBT_NIL, xdev->nodename, "hotplug-status");
+	unregister_netdev(vif->dev);
+	dev_set_drvdata(&xdev->dev, NULL);
+	kfree(vif->script);
+	xpv_netback_free(vif);
+}
+
+/* What udev gives a hotplug script in its environment. */
+static int uevent(xpv_uevent_dev *xdev, struct kobj_uevent_env *env)
+{
+	const struct xpv_netback *vif = dev_get_drvdata(&xdev->dev);
+
+	if (!vif)
+		return 0;
+	return add_uevent_var(env, "script=%s", vif->script) ?:
+	       add_uevent_var(env, "vif=%s", vif->dev->name);
+}
+
+static const struct xenbus_device_id ids[] = {
+	{ "vif" },
+	{ "" },
+};
+
+static struct xenbus_driver driver = {
+	.name			= "xpv-vif",
+	.ids			= ids,
+	.allow_rebind		= true,
+	.probe			= probe,
+	.remove			= remove,
+	.uevent			= uevent,
+	.otherend_changed	= frontend_changed,
+};
+
+int xpv_netback_register(void)
+{
+	return xenbus_register_backend(&driver);
+}
+
+void xpv_netback_unregister(void)
+{
+	xenbus_unregister_driver(&driver);
+}
