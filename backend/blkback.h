@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The block backend: a device per virtual disk, in it a queue (ring, event
+ * channel, thread), in that a pool of requests, one per slot of the ring.
+ *
+ * Who owns a request, and where its link is:
+ *
+ *   queue->free      nobody
+ *   a batch          the queue's thread, which decodes, checks and maps it
+ *   queue->starved   the thread: it could not be mapped for want of room, and waits
+ *   -                the block layer, from submit_bio() to end_io()
+ *   queue->done      the thread, to unmap what was mapped for this request alone
+ *   queue->finished  the thread, to answer it
+ *
+ * A request all of whose pages stay mapped is answered by end_io() itself, in whatever
+ * context the disk completes it.
+ */
+#ifndef XPV_BLKBACK_H
+#define XPV_BLKBACK_H
+
+#include <linux/bio.h>
+#include <linux/device.h>
+#include <linux/mutex.h>
+#include <linux/ratelimit.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <xen/grant_table.h>
+#include <xen/xenbus.h>
+
+#include <xpv/blkif.h>
+#include <xpv/grant.h>
+#include <xpv/ring.h>
+#include <xpv/state.h>
+#include "xpv_bdev.h"
+
+#define XPV_BLKBACK_QUEUES	1u	/* queues of a device */
+#define XPV_BLKBACK_BIG		64u	/* requests of a queue with more segments than a slot holds */
+#define XPV_BLKBACK_ROUND	64u	/* requests taken at once */
+
+struct xpv_blkback_queue;
+
+/* A page of the peer's that a request needs. */
+struct xpv_blkback_page {
+	struct xpv_cached *cached;	/* our pin in the device's cache, or NULL: */
+	struct xpv_mapping own;		/* mapped for this request alone; gref is set in both cases */
+};
+
+/* What a request with many segments needs on top. Made when first needed, then kept. */
+struct xpv_blkback_big {
+	struct list_head link;		/* in queue->big while no request has it */
+	struct xpv_blk_seg seg[XPV_BLK_MAX_SEGS];
+	struct bio_vec vec[XPV_BLK_MAX_SEGS];
+	struct xpv_blkback_page page[1 + XPV_BLK_MAX_SEGS];
+};
+
+struct xpv_blkback_request {
+	struct list_head link;		/* see above */
+	struct xpv_blkback_queue *queue;
+	struct xpv_blkback_big *big;	/* ours until answered, or NULL */
+	struct xpv_blkback_page *page;	/* own_page, or big's; a page of segments comes first */
+	struct xpv_blk_seg *seg;	/* req.seg, or big's: private copies, checked */
+	u32 nr_pages;			/* of page[] that were looked up and are to be released */
+	int err;			/* how it went, once it is finished */
+	bool described;			/* indirect, and seg[] has been fetched: never fetch it again */
+	bool missing;			/* not all of page[] was mapped when it was looked up */
+	bool transient;			/* some of page[] is mapped for this request alone */
+	struct xpv_blk_req req;		/* the private copy of what the peer asked */
+	struct bio bio;			/* the block layer's from submit_bio() to end_io() */
+	struct bio_vec own_vec[XPV_BLK_DIRECT_SEGS];
+	struct xpv_blkback_page own_page[1 + XPV_BLK_DIRECT_SEGS];
+};
+
+/* Counted by the queue's thread, read by anybody. Never reset: the device's lifetime. */
+struct xpv_blkback_stats {
+	u64 oo_req;			/* times that requests had to wait for room */
+	u64 rd_req, wr_req, f_req, ds_req;
+	u64 rd_sect, wr_sect;
+};
+
+struct xpv_blkback_queue {
+	struct xpv_blkback_device *dev;
+	unsigned int index;		/* of dev->queue */
+	struct task_struct *thread;	/* NULL: not connected. Others only compare it. */
+	unsigned int irq;		/* of the event channel; 0: none */
+	struct xpv_blkback_request *request;	/* all of them, ring.size */
+	wait_queue_head_t wq;		/* the thread sleeps here, and nobody else */
+	bool event;			/* set by the interrupt, taken by the thread, which owes an EOI then */
+	atomic_t inflight;		/* taken and not answered; the last thing a request touches */
+
+	/* The thread's alone: */
+	struct list_head finished;	/* to be answered; end_io() in the thread adds to it too */
+	struct list_head starved;	/* to be tried again, before any other */
+	unsigned int tries;		/* for the starved, since the thread was told to stop */
+	unsigned int bigs;		/* that were made */
+	bool reported;			/* that the ring is broken */
+	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
+	struct xpv_batch batch;
+	struct xpv_mapping evicted[XPV_BATCH_MAX];
+	struct xpv_blkback_stats stats;
+
+	/*
+	 * Protects what follows, and nests in nothing but dev->state_lock. Completions take it
+	 * in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
+	 */
+	spinlock_t lock;
+	struct xpv_ring ring;		/* shared is NULL while not connected */
+	struct list_head free;		/* requests */
+	struct list_head done;		/* requests to unmap */
+	struct list_head big;		/* free ones */
+	bool hungry;			/* the thread waits for whatever a completion frees */
+};
+
+struct xpv_blkback_device {
+	struct xenbus_device *xdev;
+
+	/*
+	 * Serialises the state machine: all that follows up to the next lock, and connecting
+	 * and disconnecting. Taken first of all.
+	 */
+	struct mutex state_lock;
+	enum xpv_state state;		/* ours, as last published */
+	enum xpv_state front;		/* the peer's, as last seen */
+	struct xenbus_watch watch;	/* on physical-device */
+	struct work_struct broken;	/* a queue's thread asks for the device to be closed */
+	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
+	struct xpv_bdev disk;		/* opened once, kept until the device goes */
+	dev_t number;			/* of disk, 0 while there is none */
+	char *mode;			/* the toolstack's, once there is a disk */
+	bool attributes;		/* are there in sysfs */
+
+	/* Set while connecting, constant while connected: */
+	enum xpv_blk_abi abi;
+	struct xpv_blk_limits limits;
+	bool persistent;		/* grants may stay mapped */
+
+	/* Protects the cache. Completions take it in interrupts; nests in state_lock alone. */
+	spinlock_t grants_lock;
+	struct xpv_cache grants;	/* pages that stay mapped, while persistent */
+	bool overflow;			/* it was full when something was to be added */
+
+	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
+	struct xpv_blkback_queue queue[XPV_BLKBACK_QUEUES];
+};
+
+/* What a queue is connected by, read from xenstore. */
+struct xpv_blkback_ring_info {
+	unsigned int event_channel;
+	unsigned int pages;
+	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
+};
+
+/* Where the mapping of @p is, or shall be. */
+static inline struct xpv_mapping *xpv_blkback_mapping(struct xpv_blkback_page *p)
+{
+	return p->cached ? &p->cached->map : &p->own;
+}
+
+/* blkback_main.c APIs: module parameters. */
+
+extern unsigned int xpv_blkback_max_ring_order;
+extern bool xpv_blkback_persistent;
+extern unsigned int xpv_blkback_max_grants;
+extern unsigned int xpv_blkback_unused_seconds;
+
+/* blkback_xenbus.c APIs: */
+
+int xpv_blkback_register(void);
+void xpv_blkback_unregister(void);
+
+/* blkback_sysfs.c APIs: */
+
+int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev);
+
+/* No attribute is being read any more when it returns. Nothing if they are not there. */
+void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
+
+/* blkback_queue.c APIs: */
+
+void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
+			    unsigned int index);
+
+/* Map the ring and start serving it. On failure all is undone. dev->state_lock is held. */
+int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
+			      struct xpv_blkback_ring_info *info);
+
+/*
+ * Stop serving, wait until all that was taken has been answered, let go of the ring.
+ * Nothing if not connected. dev->state_lock is held.
+ */
+void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
+
+/* A free one for the queue's thread, NULL if there is none now. */
+struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q);
+
+/* blkback_io.c APIs: */
+
+/*
+ * One round of the queue's thread: take up to XPV_BLKBACK_ROUND requests off the ring, start
+ * them, answer what is finished. Returns how many it took.
+ */
+u32 xpv_blkback_io(struct xpv_blkback_queue *q);
+
+/* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
+
+int xpv_blkback_grants_init(struct xpv_blkback_device *dev);
+
+/* Unmap all that stayed mapped. No queue is connected. */
+void xpv_blkback_grants_exit(struct xpv_blkback_device *dev);
+
+/*
+ * Find the mappings of req->page[@from] and on, and add to the queue's batch what is not
+ * mapped yet. xpv_blkback_map() makes it so, at the latest.
+ */
+void xpv_blkback_want(struct xpv_blkback_request *req, u32 from, bool readonly);
+void xpv_blkback_map(struct xpv_blkback_queue *q);
+
+/* After that: 0, -EIO if a page can't be mapped, -EAGAIN if it can't be now. */
+int xpv_blkback_mapped(struct xpv_blkback_request *req);
+
+/* Let go of the pages of @req that stay mapped. Any context if all of them were mapped. */
+void xpv_blkback_unpin(struct xpv_blkback_request *req);
+
+/* Add what is mapped for @req alone to the queue's batch; xpv_blkback_unmap() makes it so. */
+void xpv_blkback_release(struct xpv_blkback_request *req);
+void xpv_blkback_unmap(struct xpv_blkback_queue *q);
+
+/* Unmap up to a batch of idle mappings last used before @before. Returns how many. */
+u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before);
+
+/* From time to time: what has been idle for long goes, and some more if there are too many. */
+void xpv_blkback_tidy(struct xpv_blkback_queue *q);
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The peer's pages: found in the cache of those that stay mapped, or mapped in batches.
+ *
+ * An entry of the cache is added before it is mapped. Until the batch is submitted, and for
+ * good if that fails, its handle is none; whoever finds such an entry shares its fate. A
+ * round of the queue's thread settles all of its own before it looks up anything new, so that
+ * an entry without a mapping never outlives a round.
+ */
+#include "blkback.h"
+
+#include <linux/jiffies.h>
+
+#define TIDY_INTERVAL	(HZ / 10)
+#define SPARE_PAGES	1024	/* kept for mappings to come */
+#define EVICT_SHARE	20	/* a full cache gives up 1/20 at a time */
+
+int xpv_blkback_grants_init(struct xpv_blkback_device *dev)
+{
+	u32 most = READ_ONCE(xpv_blkback_max_grants);
+
+	dev->overflow = false;
+	if (!most)
+		dev->persistent = false;
+	return dev->persistent ? xpv_cache_init(&dev->grants, most) : 0;
+}
+
+void xpv_blkback_grants_exit(struct xpv_blkback_device *dev)
+{
+	if (dev->persistent) {
+		while (xpv_blkback_evict(&dev->queue[0], XPV_BATCH_MAX, U64_MAX))
+			;
+		xpv_cache_destroy(&dev->grants);
+		dev->persistent = false;
+	}
+	gnttab_page_cache_shrink(&dev->pages, 0);
+}
+
+/* Pin what is cached, and add what is not. Returns whether all is mapped already. */
+static bool look_up(struct xpv_blkback_request *req, u32 from)
+{
+	struct xpv_blkback_device *dev = req->queue->dev;
+	bool all = true;
+	u32 i;
+
+	spin_lock_irq(&dev->grants_lock);
+	for (i = from; i < req->nr_pages; i++) {
+		struct xpv_blkback_page *p = &req->page[i];
+
+		p->cached = xpv_cache_get(&dev->grants, p->own.gref);
+		if (likely(p->cached)) {
+			all &= xpv_mapped(&p->cached->map);
+			continue;
+		}
+		all = false;
+		p->cached = xpv_cache_add(&dev->grants, p->own.gref);
+		if (!p->cached) {
+			/* Full, of what others use: this one is mapped for this request alone. */
+			dev->overflow = true;
+			req->transient = true;
+		}
+	}
+	spin_unlock_irq(&dev->grants_lock);
+	return all;
+}
+
+void xpv_blkback_want(struct xpv_blkback_request *req, u32 from, bool readonly)
+{
+	struct xpv_blkback_queue *q = req->queue;
+	struct xpv_blkback_device *dev = q->dev;
+	u32 i;
+
+	if (!dev->persistent)
+		req->transient = true;
+	else if (look_up(req, from))
+		return;
+
+	req->missing = true;
+	for (i = from; i < req->nr_pages; i++) {
+		struct xpv_mapping *m = xpv_blkback_mapping(&req->page[i]);
+
+		/* A page has been found for it: it is mapped, or in this round's batches. */
+		if (m->page)
+			continue;
+		if (gnttab_page_cache_get(&dev->pages, &m->page)) {
+			m->page = NULL;
+			m->handle = XPV_NO_ROOM;
+			continue;
+		}
+		if (xpv_batch_full(&q->batch))
+			xpv_blkback_map(q);
+		/* What stays mapped may be read into some other time. */
+		xpv_batch_add_map(&q->batch, m, readonly && !req->page[i].cached);
+	}
+}
+
+void xpv_blkback_map(struct xpv_blkback_queue *q)
+{
+	/* Whose mapping failed finds out by its handle. */
+	xpv_batch_map(&q->batch);
+}
+
+int xpv_blkback_mapped(struct xpv_blkback_request *req)
+{
+	int err = 0;
+	u32 i;
+
+	if (likely(!req->missing))
+		return 0;
+	for (i = 0; i < req->nr_pages; i++) {
+		const struct xpv_mapping *m = xpv_blkback_mapping(&req->page[i]);
+
+		if (xpv_mapped(m))
+			continue;
+		if (m->handle != XPV_NO_ROOM)
+			return -EIO;
+		err = -EAGAIN;
+	}
+	if (!err)
+		req->missing = false;
+	return err;
+}
+
+/* Let go of @e, which could not be mapped. */
+static void unpin_failed(struct xpv_blkback_device *dev, struct xpv_cached *e)
+{
+	if (e->pins > 1) {
+		e->pins--;
+		return;
+	}
+	if (e->map.page)
+		gnttab_page_cache_put(&dev->pages, &e->map.page, 1);
+	xpv_cache_drop(&dev->grants, e);
+}
+
+void xpv_blkback_unpin(struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_device *dev = req->queue->dev;
+	u64 now = get_jiffies_64();
+	unsigned long flags;
+	u32 i;
+
+	if (!dev->persistent)
+		return;
+	spin_lock_irqsave(&dev->grants_lock, flags);
+	for (i = 0; i < req->nr_pages; i++) {
+		struct xpv_cached *e = req->page[i].cached;
+
+		if (!e)
+			continue;
+		if (likely(xpv_mapped(&e->map)))
+			xpv_cache_put(&dev->grants, e, now);
+		else
+			unpin_failed(dev, e);
+	}
+	spin_unlock_irqrestore(&dev->grants_lock, flags);
+}
+
+void xpv_blkback_release(struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_queue *q = req->queue;
+	u32 i;
+
+	if (!req->transient)
+		return;
+	for (i = 0; i < req->nr_pages; i++) {
+		struct xpv_mapping *m = &req->page[i].own;
+
+		if (req->page[i].cached || !m->page)
+			continue;
+		if (!xpv_mapped(m)) {
+			gnttab_page_cache_put(&q->dev->pages, &m->page, 1);
+			continue;
+		}
+		if (xpv_batch_full(&q->batch))
+			xpv_blkback_unmap(q);
+		xpv_batch_add_unmap(&q->batch, m);
+	}
+}
+
+void xpv_blkback_unmap(struct xpv_blkback_queue *q)
+{
+	u32 n = q->batch.n;
+
+	if (!n)
+		return;
+	xpv_batch_unmap(&q->batch);
+	gnttab_page_cache_put(&q->dev->pages, q->batch.page, n);
+}
+
+u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before)
+{
+	struct xpv_blkback_device *dev = q->dev;
+	u32 i, n;
+
+	spin_lock_irq(&dev->grants_lock);
+	n = xpv_cache_evict(&dev->grants, q->evicted, min(most, XPV_BATCH_MAX), before);
+	spin_unlock_irq(&dev->grants_lock);
+
+	for (i = 0; i < n; i++)
+		xpv_batch_add_unmap(&q->batch, &q->evicted[i]);
+	xpv_blkback_unmap(q);
+	return n;
+}
+
+void xpv_blkback_tidy(struct xpv_blkback_queue *q)
+{
+	u64 age = (u64)READ_ONCE(xpv_blkback_unused_seconds) * HZ, now = get_jiffies_64();
+	struct xpv_blkback_device *dev = q->dev;
+
+	if (time_before(jiffies, q->tidied + TIDY_INTERVAL))
+		return;
+	q->tidied = jiffies;
+
+	if (dev->persistent && age && age < now)
+		while (xpv_blkback_evict(q, XPV_BATCH_MAX, now - age) == XPV_BATCH_MAX)
+			;
+	/*
+	 * Little by little, and not at every miss: a peer that uses more pages than fit, round
+	 * and round, would find none of them any more.
+	 */
+	if (READ_ONCE(dev->overflow)) {
+		WRITE_ONCE(dev->overflow, false);
+		xpv_blkback_evict(q, max(dev->grants.capacity / EVICT_SHARE, 1u), U64_MAX);
+	}
+	gnttab_page_cache_shrink(&dev->pages, SPARE_PAGES);
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A request's way: taken off the ring, decoded, checked, mapped, given to the disk, answered.
+ * All steps are done for a round of requests together, so that a hypercall maps the pages of
+ * many, and an event tells of many responses.
+ */
+#include "blkback.h"
+
+#include <linux/blkdev.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <xen/events.h>
+
+/* The starved have this many more tries, a jiffy or more apart, when the thread is to stop. */
+#define LAST_TRIES	250
+
+static_assert(XPV_BLK_MAX_SEGS <= BIO_MAX_VECS, "a request is one bio");
+static_assert(XPV_BLK_MAX_SEGS <= XPV_BLK_SEGS_PER_PAGE, "one page holds all segments");
+
+/* To be answered at the end of the round. */
+static void finish(struct xpv_blkback_request *req, int err)
+{
+	req->err = err;
+	list_move_tail(&req->link, &req->queue->finished);
+}
+
+/* Not now. It will be tried again before anything else is. */
+static void postpone(struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_queue *q = req->queue;
+
+	WRITE_ONCE(q->stats.oo_req, q->stats.oo_req + 1);
+	if (kthread_should_stop() && ++q->tries > LAST_TRIES)
+		finish(req, -ENOMEM);
+	else
+		list_move_tail(&req->link, &q->starved);
+}
+
+/*
+ * There is no room to map @req: give back what it has, so that two of them can't wait for
+ * each other, and some of what we keep idle. The queue's batch is empty.
+ */
+static void starve(struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_queue *q = req->queue;
+
+	xpv_blkback_unpin(req);
+	xpv_blkback_release(req);
+	xpv_blkback_unmap(q);
+	req->nr_pages = 0;
+	req->transient = false;
+	req->missing = false;
+	if (q->dev->persistent)
+		xpv_blkback_evict(q, XPV_BATCH_MAX, U64_MAX);
+	postpone(req);
+}
+
+/* Write the response. Nobody but the free list knows @req afterwards. */
+static void answer(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
+{
+	lockdep_assert_held(&q->lock);
+
+	/* The operation meant, not INDIRECT: it is what frontends compare. */
+	xpv_blk_respond(q->dev->abi, xpv_back_next(&q->ring), req->req.id, req->req.op,
+			xpv_blk_status(req->err));
+	if (req->big)
+		list_add(&req->big->link, &q->big);
+	list_add(&req->link, &q->free);
+}
+
+/* All that finished since the last time: unmap, answer, and one event for it all. */
+static void answer_finished(struct xpv_blkback_queue *q)
+{
+	struct xpv_blkback_request *req, *next;
+	LIST_HEAD(list);
+	bool notify;
+	int n = 0;
+
+	if (list_empty(&q->finished))
+		return;
+	list_splice_init(&q->finished, &list);
+	list_for_each_entry(req, &list, link) {
+		xpv_blkback_unpin(req);
+		xpv_blkback_release(req);
+	}
+	xpv_blkback_unmap(q);
+
+	spin_lock_irq(&q->lock);
+	list_for_each_entry_safe(req, next, &list, link) {
+		answer(q, req);
+		n++;
+	}
+	notify = xpv_back_publish(&q->ring);
+	spin_unlock_irq(&q->lock);
+
+	if (notify)
+		notify_remote_via_irq(q->irq);
+	atomic_sub(n, &q->inflight);
+}
+
+/* The same for one, in the context of its completion. */
+static void answer_now(struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_queue *q = req->queue;
+	unsigned long flags;
+	bool notify;
+
+	xpv_blkback_unpin(req);
+	spin_lock_irqsave(&q->lock, flags);
+	answer(q, req);
+	notify = xpv_back_publish(&q->ring);
+	if (q->hungry) {
+		WRITE_ONCE(q->hungry, false);
+		wake_up(&q->wq);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	if (notify)
+		notify_remote_via_irq(q->irq);
+	/* Now the queue may go. */
+	atomic_dec(&q->inflight);
+}
+
+/*
+ * The disk is done, in any context. What it completes while the queue's thread is submitting
+ * is answered at the end of the round; an interrupt of the thread is not that.
+ */
+static void end_io(struct bio *bio)
+{
+	struct xpv_blkback_request *req = container_of(bio, struct xpv_blkback_request, bio);
+	struct xpv_blkback_queue *q = req->queue;
+	unsigned long flags;
+
+	req->err = blk_status_to_errno(bio->bi_status);
+	if (in_task() && current == READ_ONCE(q->thread)) {
+		list_add_tail(&req->link, &q->finished);
+	} else if (!req->transient) {
+		answer_now(req);
+	} else {
+		/* To unmap takes a context that may sleep. */
+		spin_lock_irqsave(&q->lock, flags);
+		list_add_tail(&req->link, &q->done);
+		/* Under the lock, since the thread, once it has it, may end and the queue go. */
+		wake_up(&q->wq);
+		spin_unlock_irqrestore(&q->lock, flags);
+	}
+}
+
+/* Pages of the peer's are appended to page[], to be looked up together. */
+static void append(struct xpv_blkback_request *req, u32 gref)
+{
+	struct xpv_blkback_page *p = &req->page[req->nr_pages++];
+
+	p->cached = NULL;
+	p->own.gref = gref;
+	p->own.handle = XPV_NO_HANDLE;
+	p->own.page = NULL;
+}
+
+static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req)
+{
+	switch (req->op) {
+	case XPV_BLK_READ:
+		WRITE_ONCE(stats->rd_req, stats->rd_req + 1);
+		WRITE_ONCE(stats->rd_sect, stats->rd_sect + req->nr_sectors);
+		break;
+	case XPV_BLK_WRITE:
+		WRITE_ONCE(stats->wr_req, stats->wr_req + 1);
+		WRITE_ONCE(stats->wr_sect, stats->wr_sect + req->nr_sectors);
+		break;
+	case XPV_BLK_FLUSH:
+		WRITE_ONCE(stats->f_req, stats->f_req + 1);
+		break;
+	}
+}
+
+/* Copy the next slot off the ring, once; decode and check the copy. */
+static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_device *dev = q->dev;
+	union xpv_blk_slot slot;
+	int err;
+
+	xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
+	xpv_blk_decode(dev->abi, &slot, &req->req);
+
+	req->big = NULL;
+	req->page = req->own_page;
+	req->seg = req->req.seg;
+	req->nr_pages = 0;
+	req->described = false;
+	req->missing = false;
+	req->transient = false;
+	err = xpv_blk_check(&req->req, &dev->limits);
+	if (unlikely(err))
+		finish(req, err);
+}
+
+/*
+ * What this round is about: the starved if there are any, for others would take from them what
+ * they wait for; else what is on the ring. Returns how many came off the ring.
+ */
+static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
+{
+	struct xpv_blkback_request *req, *next;
+	bool starved = !list_empty(&q->starved), broken;
+	u32 i, n = 0;
+
+	spin_lock_irq(&q->lock);
+	list_splice_tail_init(&q->done, &q->finished);
+	q->hungry = false;
+	if (!starved && !kthread_should_stop())
+		n = min(xpv_back_pending(&q->ring), XPV_BLKBACK_ROUND);
+	/* Slots not answered and requests not free are equally many: there are @n. */
+	for (i = 0; i < n; i++)
+		list_move_tail(q->free.next, batch);
+	broken = xpv_ring_broken(&q->ring);
+	spin_unlock_irq(&q->lock);
+
+	if (unlikely(broken) && !q->reported) {
+		q->reported = true;
+		schedule_work(&q->dev->broken);
+	}
+	atomic_add(n, &q->inflight);
+	list_for_each_entry_safe(req, next, batch, link)
+		fetch(q, req);
+	if (unlikely(starved))
+		list_splice_init(&q->starved, batch);
+	return n;
+}
+
+/* Room for the segments of @req, and its pages of segments looked up. */
+static void want_segments(struct xpv_blkback_request *req)
+{
+	if (req->req.nr_segs > XPV_BLK_DIRECT_SEGS && !req->big) {
+		req->big = xpv_blkback_big_get(req->queue);
+		if (!req->big) {
+			postpone(req);
+			return;
+		}
+		req->page = req->big->page;
+		req->seg = req->big->seg;
+	}
+	append(req, req->req.ind[0]);
+	xpv_blkback_want(req, 0, true);
+}
+
+/* Copy the segments of @req, once, and check the copy. */
+static void fetch_segments(struct xpv_blkback_request *req)
+{
+	u32 n = req->req.nr_segs;
+	int err = xpv_blkback_mapped(req);
+
+	if (err == -EAGAIN) {
+		starve(req);
+		return;
+	}
+	if (!err) {
+		memcpy(req->seg, page_address(xpv_blkback_mapping(&req->page[0])->page),
+		       n * sizeof(*req->seg));
+		/* Keeps the compiler from reading the page again in place of the copy. */
+		barrier();
+		req->described = true;
+		err = xpv_blk_check_segs(&req->req, req->seg, n, &req->queue->dev->limits);
+	}
+	if (err)
+		finish(req, err);
+}
+
+/* Indirect requests: fetch the segments of all of @batch. */
+static void describe(struct xpv_blkback_queue *q, struct list_head *batch)
+{
+	struct xpv_blkback_request *req, *next;
+	bool any = false;
+
+	list_for_each_entry_safe(req, next, batch, link) {
+		if (!req->req.indirect || req->described)
+			continue;
+		any = true;
+		want_segments(req);
+	}
+	if (!any)
+		return;
+	xpv_blkback_map(q);
+	list_for_each_entry_safe(req, next, batch, link)
+		if (req->req.indirect && !req->described)
+			fetch_segments(req);
+}
+
+/* Map the data of all of @batch. What is left in it can go to the disk. */
+static void map_data(struct xpv_blkback_queue *q, struct list_head *batch)
+{
+	struct xpv_blkback_request *req, *next;
+	u32 i;
+
+	list_for_each_entry(req, batch, link) {
+		u32 from = req->nr_pages;
+
+		for (i = 0; i < req->req.nr_segs; i++)
+			append(req, req->seg[i].gref);
+		/* Only what is read from the disk is written to the page. */
+		if (i)
+			xpv_blkback_want(req, from, req->req.op != XPV_BLK_READ);
+	}
+	xpv_blkback_map(q);
+	list_for_each_entry_safe(req, next, batch, link) {
+		int err = xpv_blkback_mapped(req);
+
+		if (unlikely(err == -EAGAIN))
+			starve(req);
+		else if (unlikely(err))
+			finish(req, err);
+	}
+}
+
+static blk_opf_t disk_op(u8 op)
+{
+	switch (op) {
+	case XPV_BLK_READ:
+		return REQ_OP_READ;
+	case XPV_BLK_WRITE:
+		/* The guest has its own writeback: to ours, these are writes somebody waits for. */
+		return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE;
+	default:
+		return REQ_OP_WRITE | REQ_SYNC | REQ_PREFLUSH;
+	}
+}
+
+/*
+ * Give @req to the disk; with that it may be gone. Each page is a vector of its own: adjacent
+ * in our numbering, they need not be so in the machine. The block layer asks
+ * xen_biovec_phys_mergeable() before it joins vectors into one DMA segment, as
+ * bio_add_page() would before it joins them here (XSA-229).
+ */
+static void submit(struct xpv_blkback_request *req)
+{
+	u32 i, n = req->req.nr_segs;
+	struct xpv_blkback_page *page = req->page + (req->nr_pages - n);
+	struct bio *bio = &req->bio;
+
+	bio_init(bio, req->queue->dev->disk.bdev, req->big ? req->big->vec : req->own_vec, n,
+		 disk_op(req->req.op));
+	/* A mere flush has no place on the disk; what the peer put there was not checked. */
+	bio->bi_iter.bi_sector = n ? req->req.sector : 0;
+	bio->bi_end_io = end_io;
+	for (i = 0; i < n; i++) {
+		const struct xpv_blk_seg *seg = &req->seg[i];
+
+		__bio_add_page(bio, xpv_blkback_mapping(&page[i])->page,
+			       (seg->last - seg->first + 1u) << XPV_BLK_SECTOR_SHIFT,
+			       (u32)seg->first << XPV_BLK_SECTOR_SHIFT);
+	}
+	count(&req->queue->stats, &req->req);
+	submit_bio(bio);
+}
+
+u32 xpv_blkback_io(struct xpv_blkback_queue *q)
+{
+	struct xpv_blkback_request *req, *next;
+	struct blk_plug plug;
+	LIST_HEAD(batch);
+	u32 taken = take(q, &batch);
+
+	if (!list_empty(&batch)) {
+		describe(q, &batch);
+		map_data(q, &batch);
+		blk_start_plug(&plug);
+		list_for_each_entry_safe(req, next, &batch, link) {
+			list_del(&req->link);
+			submit(req);
+		}
+		blk_finish_plug(&plug);
+	}
+	answer_finished(q);
+	if (unlikely(!list_empty(&q->starved))) {
+		/* A completion that came in between goes unnoticed, but the thread does not wait long. */
+		spin_lock_irq(&q->lock);
+		q->hungry = true;
+		spin_unlock_irq(&q->lock);
+	}
+	return taken;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Module parameters, named and meant as the in-tree driver's; loading and unloading. */
+#include "blkback.h"
+
+#include <linux/module.h>
+#include <xen/xen.h>
+
+unsigned int xpv_blkback_max_ring_order = XPV_RING_MAX_ORDER;
+module_param_named(max_ring_page_order, xpv_blkback_max_ring_order, uint, 0444);
+MODULE_PARM_DESC(max_ring_page_order, "Largest ring offered, as a power of two of pages");
+
+bool xpv_blkback_persistent = true;
+module_param_named(feature_persistent, xpv_blkback_persistent, bool, 0644);
+MODULE_PARM_DESC(feature_persistent, "Offer to keep grants mapped; for connections made from now on");
+
+unsigned int xpv_blkback_max_grants = 1056;
+module_param_named(max_persistent_grants, xpv_blkback_max_grants, uint, 0644);
+MODULE_PARM_DESC(max_persistent_grants, "Grants a device keeps mapped; for connections made from now on");
+
+unsigned int xpv_blkback_unused_seconds = 60;
+module_param_named(persistent_grant_unused_seconds, xpv_blkback_unused_seconds, uint, 0644);
+MODULE_PARM_DESC(persistent_grant_unused_seconds, "How long an unused grant stays mapped; 0: for ever");
+
+static int __init init(void)
+{
+	if (!xen_domain())
+		return -ENODEV;
+	xpv_blkback_max_ring_order = min(xpv_blkback_max_ring_order, XPV_RING_MAX_ORDER);
+	return xpv_blkback_register();
+}
+module_init(init);
+
+static void __exit quit(void)
+{
+	xpv_blkback_unregister();
+}
+module_exit(quit);
+
+MODULE_DESCRIPTION("Xen paravirtual block backend");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS("xen-backend:vbd");

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A queue's life: its ring, its event channel, its pool of requests, and the thread
+ * that serves it.
+ */
+#include "blkback.h"
+
+#include <linux/interrupt.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <xen/events.h>
+
+#define STARVED_WAIT	msecs_to_jiffies(10)	/* for room that somebody else has to make */
+#define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
+
+void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
+			    unsigned int index)
+{
+	q->dev = dev;
+	q->index = index;
+	init_waitqueue_head(&q->wq);
+	spin_lock_init(&q->lock);
+	INIT_LIST_HEAD(&q->finished);
+	INIT_LIST_HEAD(&q->starved);
+	INIT_LIST_HEAD(&q->free);
+	INIT_LIST_HEAD(&q->done);
+	INIT_LIST_HEAD(&q->big);
+	xpv_batch_init(&q->batch, dev->xdev->otherend_id);
+}
+
+static irqreturn_t handle_event(int irq, void *data)
+{
+	struct xpv_blkback_queue *q = data;
+
+	/* Pairs with the acquire in serve(): what the peer published before, the thread sees. */
+	smp_store_release(&q->event, true);
+	if (wq_has_sleeper(&q->wq))
+		wake_up(&q->wq);
+	return IRQ_HANDLED;
+}
+
+/* Ask for an event at the next request. Returns whether one is there already. */
+static bool arm(struct xpv_blkback_queue *q)
+{
+	bool pending;
+
+	spin_lock_irq(&q->lock);
+	pending = xpv_back_rearm(&q->ring, 1);
+	spin_unlock_irq(&q->lock);
+	return pending;
+}
+
+static bool roused(struct xpv_blkback_queue *q)
+{
+	return READ_ONCE(q->event) || !list_empty(&q->done) || kthread_should_stop() ||
+	       (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
+}
+
+static void wait(struct xpv_blkback_queue *q)
+{
+	long timeout = MAX_SCHEDULE_TIMEOUT;
+
+	/* To be stopped would be a reason to be roused again and again, while requests end. */
+	if (kthread_should_stop()) {
+		if (list_empty(&q->done))
+			schedule_timeout_idle(1);
+		return;
+	}
+	if (!list_empty(&q->starved))
+		timeout = STARVED_WAIT;
+	else if (READ_ONCE(q->dev->grants.count))
+		timeout = IDLE_WAIT;
+	wait_event_idle_timeout(q->wq, roused(q), timeout);
+}
+
+/*
+ * The thread. As long as there are requests it does not ask for events. An event is
+ * acknowledged only when all that it announced has been taken, so that the peer can't have
+ * us interrupted more often than we can serve it; a broken ring is never acknowledged again.
+ */
+static int serve(void *data)
+{
+	struct xpv_blkback_queue *q = data;
+	bool owed = false, useful = false;
+
+	for (;;) {
+		u32 taken;
+
+		/*
+		 * Taken before the ring is looked at, for the sake of what it announces. Pairs
+		 * with the release in handle_event(), which is not called again before the EOI.
+		 */
+		if (smp_load_acquire(&q->event)) {
+			WRITE_ONCE(q->event, false);
+			owed = true;
+		}
+		taken = xpv_blkback_io(q);
+		useful |= taken != 0;
+		xpv_blkback_tidy(q);
+		cond_resched();
+
+		if (kthread_should_stop()) {
+			if (!atomic_read(&q->inflight))
+				return 0;
+		} else if (list_empty(&q->starved)) {
+			if (taken == XPV_BLKBACK_ROUND || arm(q))
+				continue;
+			if (owed && !xpv_ring_broken(&q->ring)) {
+				xen_irq_lateeoi(q->irq, useful ? 0 : XEN_EOI_FLAG_SPURIOUS);
+				owed = false;
+				useful = false;
+			}
+		}
+		wait(q);
+	}
+}
+
+struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q)
+{
+	struct xpv_blkback_big *big;
+
+	spin_lock_irq(&q->lock);
+	big = list_first_entry_or_null(&q->big, struct xpv_blkback_big, link);
+	if (big)
+		list_del(&big->link);
+	spin_unlock_irq(&q->lock);
+
+	if (big || q->bigs == XPV_BLKBACK_BIG)
+		return big;
+	/* We are on the way of somebody's I/O: don't start more of it to make room. */
+	big = kzalloc(sizeof(*big), GFP_NOIO | __GFP_NOWARN);
+	if (big)
+		q->bigs++;
+	return big;
+}
+
+static int make_requests(struct xpv_blkback_queue *q, u32 n)
+{
+	u32 i;
+
+	q->request = kvcalloc(n, sizeof(*q->request), GFP_KERNEL);
+	if (!q->request)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		q->request[i].queue = q;
+		list_add_tail(&q->request[i].link, &q->free);
+	}
+	return 0;
+}
+
+static void free_requests(struct xpv_blkback_queue *q)
+{
+	struct xpv_blkback_big *big, *next;
+
+	list_for_each_entry_safe(big, next, &q->big, link)
+		kfree(big);
+	INIT_LIST_HEAD(&q->big);
+	q->bigs = 0;
+	INIT_LIST_HEAD(&q->free);
+	kvfree(q->request);
+	q->request = NULL;
+}
+
+/* Named after the domain, and the disk as the guest knows it if the toolstack says so. */
+static int start_serving(struct xpv_blkback_queue *q)
+{
+	struct xenbus_device *xdev = q->dev->xdev;
+	char *name = xenbus_read(XBT_NIL, xdev->nodename, "dev", NULL);
+	struct task_struct *thread;
+
+	thread = kthread_run(serve, q, "xpv-blk.%u.%s-%u", xdev->otherend_id,
+			     kbasename(IS_ERR(name) ? xdev->nodename : name), q->index);
+	if (!IS_ERR(name))
+		kfree(name);
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	q->thread = thread;
+	return 0;
+}
+
+static void unmap_ring(struct xpv_blkback_queue *q)
+{
+	void *shared = q->ring.shared;
+
+	xpv_ring_detach(&q->ring);
+	xenbus_unmap_ring_vfree(q->dev->xdev, shared);
+}
+
+static int map_ring(struct xpv_blkback_queue *q, struct xpv_blkback_ring_info *info)
+{
+	void *shared;
+	int err;
+
+	err = xenbus_map_ring_valloc(q->dev->xdev, info->gref, info->pages, &shared);
+	if (err)
+		return err;
+	err = xpv_back_attach(&q->ring, shared, info->pages, xpv_blk_stride(q->dev->abi));
+	if (err)
+		xenbus_unmap_ring_vfree(q->dev->xdev, shared);
+	return err;
+}
+
+int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
+			      struct xpv_blkback_ring_info *info)
+{
+	int err;
+
+	q->event = false;
+	q->hungry = false;
+	q->reported = false;
+	q->tries = 0;
+	q->tidied = jiffies;
+
+	err = map_ring(q, info);
+	if (err)
+		return err;
+	err = make_requests(q, q->ring.size);
+	if (err)
+		goto err_unmap_ring;
+	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(q->dev->xdev, info->event_channel,
+							    handle_event, 0, "xpv-blkback", q);
+	if (err < 0)
+		goto err_free_requests;
+	q->irq = err;
+	err = start_serving(q);
+	if (err)
+		goto err_unbind_irq;
+	return 0;
+
+err_unbind_irq:
+	unbind_from_irqhandler(q->irq, q);
+	q->irq = 0;
+err_free_requests:
+	free_requests(q);
+err_unmap_ring:
+	unmap_ring(q);
+	return err;
+}
+
+void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q)
+{
+	if (!q->thread)
+		return;
+	/*
+	 * It takes nothing more from the ring, and ends when nothing is in flight: then all
+	 * that it took has been answered, and no completion touches the queue any more.
+	 */
+	kthread_stop(q->thread);
+	q->thread = NULL;
+	/* An event may still wake the queue, but nobody is there. */
+	unbind_from_irqhandler(q->irq, q);
+	q->irq = 0;
+	free_requests(q);
+	unmap_ring(q);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device's attributes, where xentop and scripts look for them. A reader needs no lock:
+ * counters live as long as the device, and remove waits for readers before it goes.
+ */
+#include "blkback.h"
+
+#include <linux/kdev_t.h>
+#include <linux/sysfs.h>
+
+static ssize_t physical_device_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	const struct xpv_blkback_device *dev = dev_get_drvdata(d);
+
+	return sysfs_emit(buf, "%x:%x\n", MAJOR(dev->number), MINOR(dev->number));
+}
+static DEVICE_ATTR_RO(physical_device);
+
+static ssize_t mode_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	const struct xpv_blkback_device *dev = dev_get_drvdata(d);
+
+	return sysfs_emit(buf, "%s\n", dev->mode);
+}
+static DEVICE_ATTR_RO(mode);
+
+/* The sum over all queues of the counter that lies @offset bytes into their statistics. */
+static ssize_t show_sum(struct device *d, char *buf, size_t offset)
+{
+	const struct xpv_blkback_device *dev = dev_get_drvdata(d);
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < XPV_BLKBACK_QUEUES; i++)
+		sum += READ_ONCE(*(const u64 *)((const char *)&dev->queue[i].stats + offset));
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+
+#define COUNTER(name)									\
+	static ssize_t name##_show(struct device *d, struct device_attribute *attr,	\
+				   char *buf)						\
+	{										\
+		return show_sum(d, buf, offsetof(struct xpv_blkback_stats, name));	\
+	}										\
+	static DEVICE_ATTR_RO(name)
+
+COUNTER(oo_req);
+COUNTER(rd_req);
+COUNTER(wr_req);
+COUNTER(f_req);
+COUNTER(ds_req);
+COUNTER(rd_sect);
+COUNTER(wr_sect);
+
+static struct attribute *disk_attrs[] = {
+	&dev_attr_physical_device.attr,
+	&dev_attr_mode.attr,
+	NULL
+};
+
+static struct attribute *counter_attrs[] = {
+	&dev_attr_oo_req.attr,
+	&dev_attr_rd_req.attr,
+	&dev_attr_wr_req.attr,
+	&dev_attr_f_req.attr,
+	&dev_attr_ds_req.attr,
+	&dev_attr_rd_sect.attr,
+	&dev_attr_wr_sect.attr,
+	NULL
+};
+
+static const struct attribute_group disk_group = { .attrs = disk_attrs };
+static const struct attribute_group counter_group = {
+	.name = "statistics",
+	.attrs = counter_attrs,
+};
+
+static const struct attribute_group *groups[] = { &disk_group, &counter_group, NULL };
+
+int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev)
+{
+	int err = sysfs_create_groups(&dev->xdev->dev.kobj, groups);
+
+	dev->attributes = !err;
+	return err;
+}
+
+void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev)
+{
+	if (dev->attributes)
+		sysfs_remove_groups(&dev->xdev->dev.kobj, groups);
+	dev->attributes = false;
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device in xenstore: what is offered to the frontend, what it chose, and the states.
+ *
+ *   Initialising   probed
+ *   InitWait       features are published; the hotplug script may come, and names the disk
+ *   Connected      the disk is open, the frontend's ring is mapped and served
+ *   Closing        the frontend is leaving, or something went wrong; a ring is served still
+ *   Closed         disconnected; the disk stays open, the frontend may start again
+ *
+ * The frontend's states come by its watch, the disk by one on physical-device; either may be
+ * first. libxl removes the nodes, never we.
+ */
+#include "blkback.h"
+
+#include <linux/cdrom.h>
+#include <linux/kdev_t.h>
+#include <linux/slab.h>
+
+/* To the log and to xenstore, but not as often as a peer can make us. */
+#define complain(dev, err, ...)						\
+	do {								\
+		if (__ratelimit(&(dev)->complaints))			\
+			xenbus_dev_error((dev)->xdev, err, __VA_ARGS__);	\
+	} while (0)
+
+/* The number of grant @i of the ring; @name is where it is. */
+static int read_gref(struct xpv_blkback_device *dev, const char *name,
+		     struct xpv_blkback_ring_info *info, unsigned int i)
+{
+	return xenbus_scanf(XBT_NIL, dev->xdev->otherend, name, "%u", &info->gref[i]) == 1 ?
+	       0 : -EINVAL;
+}
+
+/* The frontend's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
+static int read_ring(struct xpv_blkback_device *dev, struct xpv_blkback_ring_info *info)
+{
+	const char *front = dev->xdev->otherend;
+	unsigned int order = 0, i;
+	int err;
+
+	if (xenbus_scanf(XBT_NIL, front, "event-channel", "%u", &info->event_channel) != 1)
+		return -EINVAL;
+	err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
+	if (err != -ENOENT && (err != 1 || order > xpv_blkback_max_ring_order))
+		return -EINVAL;
+	info->pages = 1u << order;
+	if (err == -ENOENT)
+		return read_gref(dev, "ring-ref", info, 0);
+
+	for (i = 0; i < info->pages; i++) {
+		char name[sizeof("ring-ref") + 10];
+
+		snprintf(name, sizeof(name), "ring-ref%u", i);
+		err = read_gref(dev, name, info, i);
+		if (err && !order)
+			err = read_gref(dev, "ring-ref", info, 0);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What the frontend chose of that which was offered. Each node is read once. */
+static int negotiate(struct xpv_blkback_device *dev)
+{
+	const char *front = dev->xdev->otherend;
+	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
+	int err;
+
+	if (IS_ERR(protocol)) {
+		if (PTR_ERR(protocol) != -ENOENT)
+			return PTR_ERR(protocol);
+		protocol = NULL;
+	}
+	err = xpv_blk_abi(protocol, &dev->abi);
+	kfree(protocol);
+	if (err)
+		return err;
+	if (xenbus_read_unsigned(front, "multi-queue-num-queues", 1) != XPV_BLKBACK_QUEUES)
+		return -EINVAL;
+	dev->persistent = READ_ONCE(xpv_blkback_persistent) &&
+			  xenbus_read_unsigned(front, "feature-persistent", 0);
+	return 0;
+}
+
+/* The disk as it is now. */
+static void measure(struct xpv_blkback_device *dev)
+{
+	struct block_device *bdev = dev->disk.bdev;
+
+	dev->limits.capacity = bdev_nr_sectors(bdev);
+	dev->limits.max_segs = XPV_BLK_MAX_SEGS;
+	dev->limits.block_sectors = bdev_logical_block_size(bdev) >> XPV_BLK_SECTOR_SHIFT;
+	dev->limits.flush = bdev_write_cache(bdev);
+}
+
+static unsigned int vdisk_info(struct xpv_blkback_device *dev)
+{
+	struct gendisk *disk = dev->disk.bdev->bd_disk;
+	unsigned int info = dev->limits.readonly ? XPV_VDISK_READONLY : 0;
+	char *type = xenbus_read(XBT_NIL, dev->xdev->nodename, "device-type", NULL);
+
+	if (disk_to_cdi(disk) || (!IS_ERR(type) && !strcmp(type, "cdrom")))
+		info |= XPV_VDISK_CDROM;
+	if (disk->flags & GENHD_FL_REMOVABLE)
+		info |= XPV_VDISK_REMOVABLE;
+	if (!IS_ERR(type))
+		kfree(type);
+	return info;
+}
+
+/* What a frontend reads when it sees us Connected. */
+static int publish_disk(struct xpv_blkback_device *dev)
+{
+	struct block_device *bdev = dev->disk.bdev;
+	const char *node = dev->xdev->nodename;
+	unsigned int info = vdisk_info(dev);
+	struct xenbus_transaction xbt;
+	int err;
+
+	do {
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
+		err = xenbus_printf(xbt, node, "feature-flush-cache", "%u", dev->limits.flush);
+		if (!err)
+			err = xenbus_printf(xbt, node, "feature-persistent", "%u",
+					    READ_ONCE(xpv_blkback_persistent));
+		if (!err)
+			err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
+		if (!err)
+			err = xenbus_printf(xbt, node, "info", "%u", info);
+		if (!err)
+			err = xenbus_printf(xbt, node, "sector-size", "%u",
+					    bdev_logical_block_size(bdev));
+		if (!err)
+			err = xenbus_printf(xbt, node, "physical-sector-size", "%u",
+					    bdev_physical_block_size(bdev));
+		if (err) {
+			xenbus_transaction_end(xbt, 1);
+			return err;
+		}
+		err = xenbus_transaction_end(xbt, 0);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+static void disconnect(struct xpv_blkback_device *dev)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&dev->state_lock);
+	for (i = XPV_BLKBACK_QUEUES; i-- > 0;)
+		xpv_blkback_queue_disconnect(&dev->queue[i]);
+	xpv_blkback_grants_exit(dev);
+}
+
+static int connect(struct xpv_blkback_device *dev)
+{
+	struct xpv_blkback_ring_info info;
+	int err;
+
+	lockdep_assert_held(&dev->state_lock);
+	err = negotiate(dev);
+	if (!err)
+		err = read_ring(dev, &info);
+	if (err) {
+		complain(dev, err, "reading %s", dev->xdev->otherend);
+		return err;
+	}
+	/* What this kernel has cached of the disk, the guest would not see, nor may it be kept. */
+	err = xpv_bdev_sync(&dev->disk);
+	if (err) {
+		complain(dev, err, "flushing the disk");
+		return err;
+	}
+	measure(dev);
+	err = xpv_blkback_grants_init(dev);
+	if (!err)
+		err = xpv_blkback_queue_connect(&dev->queue[0], &info);
+	if (err) {
+		complain(dev, err, "connecting to ring and event channel %u", info.event_channel);
+		goto err_disconnect;
+	}
+	err = publish_disk(dev);
+	if (err) {
+		complain(dev, err, "publishing the disk");
+		goto err_disconnect;
+	}
+	return 0;
+
+err_disconnect:
+	disconnect(dev);
+	return err;
+}
+
+/* Do what @next takes, and publish it. */
+static int enter(void *data, enum xpv_state next)
+{
+	struct xpv_blkback_device *dev = data;
+	int err = 0;
+
+	if (next == XPV_CONNECTED)
+		err = connect(dev);
+	else if (next == XPV_CLOSED)
+		disconnect(dev);
+	if (err)
+		return err;
+	return xenbus_switch_state(dev->xdev, (enum xenbus_state)next);
+}
+
+/* The device can't go on. The frontend sees it, and closes or starts again. */
+static void fail(struct xpv_blkback_device *dev)
+{
+	xenbus_switch_state(dev->xdev, XenbusStateClosing);
+	dev->state = XPV_CLOSING;
+}
+
+/* Every change of the state goes this way, or by fail(). */
+static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
+{
+	lockdep_assert_held(&dev->state_lock);
+	/* With no disk yet there is nothing to connect to: the script will come. */
+	if (target == XPV_CONNECTED && !dev->disk.bdev)
+		target = XPV_INIT_WAIT;
+	if (xpv_walk_state(&dev->state, target, enter, dev))
+		fail(dev);
+}
+
+static void front_changed(struct xenbus_device *xdev, enum xenbus_state state)
+{
+	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	enum xpv_state front = (enum xpv_state)state;
+
+	mutex_lock(&dev->state_lock);
+	dev->front = front;
+	set_state(dev, xpv_back_target(dev->state, front));
+	mutex_unlock(&dev->state_lock);
+
+	/* Closed for good; @dev is freed by this. */
+	if (front == XPV_UNKNOWN || (front == XPV_CLOSED && !xenbus_dev_is_online(xdev)))
+		device_unregister(&xdev->dev);
+}
+
+/* A queue's thread found its ring broken; it takes nothing more from it. */
+static void close_broken(struct work_struct *work)
+{
+	struct xpv_blkback_device *dev = container_of(work, struct xpv_blkback_device, broken);
+	struct xpv_ring *ring = &dev->queue[0].ring;
+
+	mutex_lock(&dev->state_lock);
+	if (dev->state == XPV_CONNECTED && ring->shared && xpv_ring_broken(ring)) {
+		complain(dev, -EPROTO, "the frontend's ring can't be true");
+		fail(dev);
+	}
+	mutex_unlock(&dev->state_lock);
+}
+
+static int open_disk(struct xpv_blkback_device *dev, dev_t number)
+{
+	char *mode = xenbus_read(XBT_NIL, dev->xdev->nodename, "mode", NULL);
+	int err;
+
+	if (IS_ERR(mode))
+		return PTR_ERR(mode);
+	dev->limits.readonly = !strchr(mode, 'w');
+	err = xpv_bdev_open(&dev->disk, number, dev->limits.readonly);
+	if (err)
+		goto err_free;
+	if (!dev->limits.readonly && bdev_read_only(dev->disk.bdev)) {
+		err = -EROFS;
+		goto err_close;
+	}
+	dev->number = number;
+	dev->mode = mode;
+	err = xpv_blkback_sysfs_add(dev);
+	if (err)
+		goto err_forget;
+	return 0;
+
+err_forget:
+	dev->mode = NULL;
+	dev->number = 0;
+err_close:
+	xpv_bdev_close(&dev->disk);
+err_free:
+	kfree(mode);
+	return err;
+}
+
+/* The script has named the disk, if there is anything to read yet. */
+static void disk_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_blkback_device *dev = container_of(watch, struct xpv_blkback_device, watch);
+	unsigned int major, minor;
+	int err;
+
+	err = xenbus_scanf(XBT_NIL, dev->xdev->nodename, "physical-device", "%x:%x",
+			   &major, &minor);
+	if (err == -ENOENT)
+		return;
+
+	mutex_lock(&dev->state_lock);
+	if (err != 2 || MAJOR(MKDEV(major, minor)) != major || MINOR(MKDEV(major, minor)) != minor) {
+		complain(dev, -EINVAL, "reading physical-device");
+	} else if (dev->disk.bdev) {
+		if (dev->number != MKDEV(major, minor))
+			complain(dev, -EBUSY, "the disk can't be changed to %x:%x", major, minor);
+	} else {
+		err = open_disk(dev, MKDEV(major, minor));
+		if (err) {
+			complain(dev, err, "opening %x:%x", major, minor);
+			fail(dev);
+		} else {
+			set_state(dev, xpv_back_target(dev->state, dev->front));
+		}
+	}
+	mutex_unlock(&dev->state_lock);
+}
+
+static void remove(struct xenbus_device *xdev)
+{
+	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+
+	/* The frontend's watch is gone already; after its own, nothing starts a connection. */
+	if (dev->watch.node) {
+		unregister_xenbus_watch(&dev->watch);
+		kfree(dev->watch.node);
+	}
+	xpv_blkback_sysfs_remove(dev);
+	mutex_lock(&dev->state_lock);
+	disconnect(dev);
+	mutex_unlock(&dev->state_lock);
+	/* No thread is left to queue it. */
+	cancel_work_sync(&dev->broken);
+
+	dev_set_drvdata(&xdev->dev, NULL);
+	xpv_bdev_close(&dev->disk);
+	kfree(dev->mode);
+	kvfree(dev);
+}
+
+static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
+{
+	struct xpv_blkback_device *dev = kvzalloc(sizeof(*dev), GFP_KERNEL);
+	unsigned int i;
+	int err;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->xdev = xdev;
+	mutex_init(&dev->state_lock);
+	dev->state = XPV_INITIALISING;
+	dev->front = XPV_INITIALISING;
+	INIT_WORK(&dev->broken, close_broken);
+	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	spin_lock_init(&dev->grants_lock);
+	gnttab_page_cache_init(&dev->pages);
+	for (i = 0; i < XPV_BLKBACK_QUEUES; i++)
+		xpv_blkback_queue_init(&dev->queue[i], dev, i);
+	dev_set_drvdata(&xdev->dev, dev);
+
+	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-max-indirect-segments", "%u",
+			    XPV_BLK_MAX_SEGS);
+	if (!err)
+		err = xenbus_printf(XBT_NIL, xdev->nodename, "max-ring-page-order", "%u",
+				    xpv_blkback_max_ring_order);
+	if (!err)
+		err = xenbus_watch_pathfmt(xdev, &dev->watch, NULL, disk_changed,
+					   "%s/physical-device", xdev->nodename);
+	if (err) {
+		remove(xdev);
+		return err;
+	}
+	/* The script may have come before us, if another driver had the device. */
+	mutex_lock(&dev->state_lock);
+	set_state(dev, XPV_INIT_WAIT);
+	mutex_unlock(&dev->state_lock);
+	return 0;
+}
+
+static const struct xenbus_device_id ids[] = {
+	{ "vbd" },
+	{ "" }
+};
+
+/* Unbound, the device keeps its state in xenstore, so that a driver can be bound again. */
+static struct xenbus_driver driver = {
+	.name = "xpv-vbd",
+	.ids = ids,
+	.allow_rebind = true,
+	.probe = probe,
+	.remove = remove,
+	.otherend_changed = front_changed,
+};
+
+int xpv_blkback_register(void)
+{
+	return xenbus_register_backend(&driver);
+}
+
+void xpv_blkback_unregister(void)
+{
+	xenbus_unregister_driver(&driver);
+}
