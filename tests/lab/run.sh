@@ -20,7 +20,7 @@ image=$("$lab/image.sh")
 payload() {
 	local p=$dir/payload
 	mkdir -p "$p/modules" "$p/overlay/xpv"
-	cp -r "$lab/dom0" "$p/"
+	cp -r "$lab/dom0" "$top/xpv-blacklist.conf" "$p/"
 	# Whoever has a scenario of his own elsewhere in tests/ names its folder.
 	[ -z "${LAB_EXTRA-}" ] || cp -r "$LAB_EXTRA" "$p/extra"
 	if [ -n "${LAB_MODULES-}" ]; then

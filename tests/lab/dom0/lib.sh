@@ -11,7 +11,7 @@
 # devices under test never carry the report.
 set -uo pipefail
 lab=/run/lab
-domid=''
+domid='' ready=0
 bad_log='WARNING:|BUG:|BUG |Oops|general protection|Call Trace|INFO: task|stall|unable to handle|[Bb]ad page|still in use|leaking'
 
 # fd 3 is the channel to the host.
@@ -119,13 +119,14 @@ guest_config() {
 		memory = 512
 		vcpus = ${GUEST_VCPUS:-1}
 		cpus = "1"
-		# Emulated CPUs do not report an intercepted RDTSCP as one.
+		# Emulated CPUs do not report an intercepted RDTSCP as one; and without an
+		# invariant TSC the guest would ask the hypervisor for every time stamp.
 		tsc_mode = "native"
 		on_crash = "destroy"
 		on_reboot = "destroy"
 		kernel = "/boot/vmlinuz"
 		ramdisk = "$lab/guest.cpio"
-		cmdline = "console=$console net.ifnames=0 quiet panic=-1 ${GUEST_CMDLINE-}"
+		cmdline = "console=$console net.ifnames=0 quiet panic=-1 tsc=reliable clocksource=tsc ${GUEST_CMDLINE-}"
 		disk = [ '$(disk_line /dev/nullb0 xvdb)' ]
 		vif = [ 'type=vif,bridge=xenbr0' ]
 	END
@@ -136,16 +137,15 @@ guest_config() {
 # start_guest KIND FRONT BACK: until its agent answers, with the frontends
 # loaded and both devices in use. The backends are loaded already.
 start_guest() {
-	kind=$1 front=$2 back=$3
+	kind=$1 front=$2 back=$3 domid='' ready=0
 	guest_config >$lab/guest.cfg
 	xl create $lab/guest.cfg >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
 	domid=$(xl domid guest)
-	until_ok "${GUEST_BOOT_LIMIT:-150}" test "$(:)$domid" || return 1
 	answered "/local/domain/$domid/data" 0 "${GUEST_BOOT_LIMIT:-150}" ||
 		{ echo "the guest did not come up"; return 1; }
 	guest 'echo "lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
 	load_front "$front" || return 1
-	disk_up xvdb && net_up 0
+	disk_up xvdb && net_up 0 && ready=1
 }
 
 disk_up() {
@@ -196,6 +196,14 @@ guest_iperf() {
 	guest "iperf3 -c 10.0.$1.1 -t $2 -f m ${3-} 2>&1" | awk '/receiver/ { m = $(NF - 2) } END { if (!(m > 0)) exit 1; print m }'
 }
 
+# guest_load NAME COMMAND: leaves it running in the guest; its output goes to /tmp/NAME.log there.
+guest_load() { guest "$2 >/tmp/$1.log 2>&1 & echo \$! >/tmp/$1.pid"; }
+guest_load_runs() { guest "kill -0 \$(cat /tmp/$1.pid)"; }
+guest_load_stop() {
+	guest "p=\$(cat /tmp/$1.pid); kill \$p 2>/dev/null
+		for i in \$(seq 75); do kill -0 \$p 2>/dev/null || exit 0; sleep 0.2; done; kill -9 \$p; exit 1"
+}
+
 # --- what is left behind ---
 
 log_since_mark() { dmesg | tac | sed '/lab: modules under test/q' | tac; }
@@ -207,6 +215,13 @@ grants() {
 	xl dmesg -c >/dev/null
 	xl debug-keys g
 	xl dmesg
+}
+
+# No domain but dom0 has a grant table left, and nobody maps a page of dom0's.
+grants_clean() {
+	local left
+	left=$(grants | grep -E 'grant-table for remote d|0x[0-9a-f]+ 0x' | grep -v 'remote d0 ')
+	[ -z "$left" ] || { printf '%s\n' "$left"; echo "grants in use: $(grep -c '0x' <<<"$left")"; return 1; }
 }
 
 # One line per device and side, as sysfs has it; QEMU as a backend has no driver

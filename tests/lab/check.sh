@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The lab's part of make check: every pairing of GUEST:FRONT:BACK in LAB_PAIRS,
+# one boot for those that share a kind of backend, so that one broken driver
+# cannot hide the others. Prints "pass NAME", "fail NAME why", "skip NAME why".
+. "$(dirname "$0")/common.sh"
+
+pairs=${LAB_PAIRS:-pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv pv:xpv:linux pv:xpv:qdisk}
+
+# boots NAME PAIR...: a pairing that did not say "done" fails by its name.
+boot() {
+	local name=$1 line done=' '
+	shift
+	note "booting dom0 for $*"
+	while read -r line; do
+		case $line in
+		pass\ * | fail\ * | skip\ *) printf '%s\n' "$line" ;;
+		stage\ *) note "${line#stage }" ;;
+		done\ *) done+="${line#done } " ;;
+		esac
+	done < <(LAB_PAIRS=$* "$lab/run.sh" "check-$name" check $((120 + 360 * $#)) || echo "status $?")
+	for line; do
+		case $done in *" $line "*) continue ;; esac
+		printf 'fail lab/%s dom0 stopped before its end, see %s\n' "$line" "$top/build/lab/check-$name/console.log"
+		tail -n 15 "$top/build/lab/check-$name/console.log" | tr -d '\r' | sed 's/^/        | /'
+	done
+}
+
+if [[ $pairs == *xpv* ]]; then
+	LAB_MODULES=$("$lab/build.sh" 6.12) || { echo "fail lab/build the modules do not build"; exit 1; }
+	export LAB_MODULES
+fi
+
+ours=() theirs=()
+for pair in $pairs; do
+	[[ $pair =~ ^(pv|pvh|hvm):(xpv|linux):(xpv|linux|qdisk)$ ]] || die "LAB_PAIRS: '$pair' is no GUEST:FRONT:BACK"
+	case $pair in *:xpv) ours+=("$pair") ;; *) theirs+=("$pair") ;; esac
+done
+mkdir -p "$top/build/lab"
+exec > >(tee "$top/build/lab/check.results")
+[ ${#ours[@]} = 0 ] || boot xpv "${ours[@]}"
+[ ${#theirs[@]} = 0 ] || boot linux "${theirs[@]}"
+! grep -q '^fail ' "$top/build/lab/check.results"

@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Every pairing of $LAB_PAIRS in turn, all in this one dom0.
+# shellcheck source=tests/lab/dom0/lib.sh
+. /run/lab/dom0/lib.sh
+
+failed=0
+verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
+	local name=$pair/$1 why=$lab/out/why begun=$EPOCHSECONDS
+	shift
+	printf '=== %s\n' "$name" >>$lab/out/check.log
+	if "$@" >$why 2>&1; then
+		say "pass lab/$name"
+	else
+		failed=1
+		guest_died >>$why
+		say "fail lab/$name $(tail -n 1 $why | tr -cd '[:print:]')"
+	fi
+	{ cat $why; printf -- '--- %d s\n' $((EPOCHSECONDS - begun)); } >>$lab/out/check.log
+}
+
+# A guest that has gone said why on its console.
+guest_died() {
+	[ -n "$domid" ] && ! xenstore-exists "/local/domain/$domid/data" || return 0
+	echo "the guest died: $(grep -m 1 -aE "$bad_log|Kernel panic" $lab/out/guest/guest-guest.log)"
+}
+
+# --- disk ---
+
+disk_verify() {
+	VERIFY_SIZE=8m guest_verify xvdb randwrite 4k &&
+		VERIFY_SIZE=8m guest_verify xvdb randread 4k &&
+		VERIFY_SIZE=64m guest_verify xvdb write 128k &&
+		VERIFY_SIZE=64m guest_verify xvdb read 128k || { echo "fio's verification failed"; return 1; }
+}
+
+# Two ends that are wrong in the same way still agree with each other; dom0's own
+# view of the disk is the arbiter. conv=fsync makes the guest send a flush.
+disk_seen_by_dom0() {
+	local theirs mine
+	theirs=$(guest 'dd if=/dev/urandom of=/tmp/r bs=4k count=257 2>/dev/null
+		dd if=/tmp/r of=/dev/xvdb bs=4k seek=1283 conv=fsync 2>/dev/null && md5sum </tmp/r') || return
+	mine=$(dd if=/dev/nullb0 iflag=direct bs=4k skip=1283 count=257 2>/dev/null | md5sum)
+	[ "$theirs" = "$mine" ] || { echo "dom0 reads other data than the guest wrote"; return 1; }
+	mine=$(dd if=/dev/urandom bs=4k count=257 2>/dev/null | tee >(dd of=/dev/nullb0 iflag=fullblock oflag=direct bs=4k seek=4099 2>/dev/null) | md5sum)
+	wait
+	theirs=$(guest 'dd if=/dev/xvdb iflag=direct bs=4k skip=4099 count=257 2>/dev/null | md5sum') || return
+	[ "$theirs" = "$mine" ] || { echo "the guest reads other data than dom0 wrote"; return 1; }
+}
+
+disk_job() { printf 'fio --name=load --filename=/dev/%s --rw=randrw --bs=16k --iodepth=16 --ioengine=libaio --direct=1 --size=64m --time_based --runtime=%s' "$1" "$2"; }
+
+# --- net ---
+
+net_rates() {
+	local out in
+	out=$(guest_iperf 0 3) || { echo "iperf3 from the guest failed"; return 1; }
+	in=$(guest_iperf 0 3 -R) || { echo "iperf3 to the guest failed"; return 1; }
+	echo "$out and $in Mbit/s"
+}
+
+net_ping() {
+	guest "for s in 0 56 1472 8000 60000; do ping -q -c 4 -i 0.2 -s \$s 10.0.$1.1 | grep ' 0% packet loss' || { echo \"lost with -s \$s\"; exit 1; }; done"
+}
+
+# Checksum offload means that nobody would notice a wrong payload.
+net_payload() {
+	local theirs mine
+	(timeout 60 busybox nc -l -p 5555 | md5sum >$lab/out/md5) &
+	theirs=$(guest 'dd if=/dev/urandom of=/tmp/r bs=64k count=128 2>/dev/null; sleep 1; nc 10.0.0.1 5555 </tmp/r; md5sum </tmp/r') || return
+	wait $!
+	[ "$theirs" = "$(cat $lab/out/md5)" ] || { echo "dom0 received other data than the guest sent"; return 1; }
+	dd if=/dev/urandom of=/tmp/r bs=64k count=128 2>/dev/null
+	mine=$(md5sum </tmp/r)
+	(timeout 60 busybox nc -l -p 5556 </tmp/r) &
+	sleep 1
+	theirs=$(guest 'nc 10.0.0.1 5556 </dev/null | md5sum') || return
+	wait $!
+	[ "$theirs" = "$mine" ] || { echo "the guest received other data than dom0 sent"; return 1; }
+}
+
+# The load has a server of its own: one that lost its client stays busy.
+net_job() { # VIF SECONDS
+	timeout -k 1 "$2" iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
+	net_server=$!
+	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -t $2"
+}
+
+net_job_stop() {
+	guest_load_stop net
+	kill $net_server 2>/dev/null
+	wait $net_server
+}
+
+# --- coming and going, under load ---
+
+attach_disk() {
+	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" || { echo "xl block-attach failed"; return 1; }
+	disk_up xvdc
+}
+
+detach_disk() {
+	timeout 60 xl block-detach guest xvdc || { echo "xl block-detach failed"; return 1; }
+	guest 'for i in $(seq 100); do [ -e /sys/bus/xen/devices/vbd-51744 ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has xvdc"; return 1; }
+	until_ok 20 no_backend vbd 51744 || { echo "dom0 still has the backend of xvdc"; return 1; }
+}
+
+attach_net() {
+	timeout 60 xl network-attach guest type=vif bridge=xenbr0 || { echo "xl network-attach failed"; return 1; }
+	net_up 1
+}
+
+detach_net() {
+	timeout 60 xl network-detach guest 1 || { echo "xl network-detach failed"; return 1; }
+	guest 'for i in $(seq 100); do [ -e /sys/bus/xen/devices/vif-1 ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has vif 1"; return 1; }
+	until_ok 20 no_backend vif 1 || { echo "dom0 still has the backend of vif 1"; return 1; }
+}
+
+no_backend() { [ ! -e "/sys/bus/xen-backend/devices/$1-$domid-$2" ] && [ ! -e "/sys/bus/xen-backend/devices/$back-$domid-$2" ]; }
+
+# Both devices busy while two more come, work and go.
+attach_under_load() {
+	guest_load disk "$(disk_job xvdb 120)" || return
+	net_job 0 120 || return
+	attach_disk && VERIFY_SIZE=2m guest_verify xvdc randwrite 4k && detach_disk &&
+		attach_net && net_ping 1 && detach_net || return
+	guest_load_runs disk || { echo "fio on xvdb ended early"; return 1; }
+	guest_load_runs net || { echo "iperf3 on vif 0 ended early"; return 1; }
+	guest_load_stop disk
+	guest 'grep -q "err= 0" /tmp/disk.log' || { echo "fio on xvdb had errors"; return 1; }
+	net_job_stop
+}
+
+# The device that goes is the busy one. What ran on it may fail, nothing else.
+detach_busy_disk() {
+	attach_disk && guest_load busy "$(disk_job xvdc 60)" || return
+	sleep 2
+	detach_disk || return
+	guest_load_stop busy || { echo "fio hangs on the disk that is gone"; return 1; }
+	attach_disk && VERIFY_SIZE=2m guest_verify xvdc randwrite 4k && detach_disk
+}
+
+detach_busy_net() {
+	attach_net && net_job 1 60 || return
+	sleep 2
+	detach_net || return
+	net_job_stop || { echo "iperf3 hangs on the vif that is gone"; return 1; }
+	attach_net && net_ping 1 && detach_net
+}
+
+reload_front() {
+	unload_front "$front" || { echo "the frontends do not unload"; return 1; }
+	load_front "$front" || { echo "the frontends do not load again"; return 1; }
+	disk_up xvdb && net_up 0 && net_ping 0 && VERIFY_SIZE=4m guest_verify xvdb randwrite 4k
+}
+
+destroy_under_load() {
+	guest_load disk "$(disk_job xvdb 60)" || return
+	net_job 0 60 || return
+	sleep 2
+	stop_guest || return
+	kill $net_server
+	wait $net_server
+	until_ok 20 no_backend_at_all || { echo "backends stay: $(ls /sys/bus/xen-backend/devices)"; return 1; }
+}
+
+no_backend_at_all() { ! compgen -G '/sys/bus/xen-backend/devices/*'; }
+
+# --- one pairing from start to end ---
+
+kernel_logs() {
+	dom0_log_clean || return
+	# A guest that was destroyed has left its console.
+	if [ -z "$domid" ]; then
+		! tr -d '\r' <$lab/out/guest/guest-guest.log | sed '1,/lab: modules under test/d' | grep -aE "$bad_log"
+	else
+		guest_log_clean
+	fi
+}
+
+bound_drivers() {
+	local drivers
+	evidence
+	drivers=$(evidence | awk '$2 ~ /^v[bi][df]-/ { print $1 "-" $4 }' | sort | tr '\n' ' ')
+	[ "$drivers" = "$(expected_drivers)" ] || { echo "bound: $drivers"; return 1; }
+}
+
+expected_drivers() {
+	local back_blk=dom0-vbd back_net=dom0-vif front_blk=guest-vbd front_net=guest-vif
+	[ "$back" != xpv ] || back_blk=dom0-xpv-vbd back_net=dom0-xpv-vif
+	[ "$front" != xpv ] || front_blk=guest-xpv-vbd front_net=guest-xpv-vif
+	[ "$back" != qdisk ] || back_blk=''
+	printf '%s\n' $back_blk $back_net $front_blk $front_net | sort | tr '\n' ' '
+}
+
+pairing() {
+	local IFS=:
+	# shellcheck disable=SC2086
+	set -- $1
+	unset IFS
+	stage "$pair: starting the guest"
+	: >$lab/out/guest/guest-guest.log
+	verdict start start_guest "$1" "$2" "$3"
+	if [ -n "$domid" ] && [ "$ready" = 1 ]; then
+		verdict drivers bound_drivers
+		verdict disk-verify disk_verify
+		verdict disk-seen-by-dom0 disk_seen_by_dom0
+		verdict net-ping net_ping 0
+		verdict net-rates net_rates
+		verdict net-payload net_payload
+		verdict attach-under-load attach_under_load
+		verdict detach-busy-disk detach_busy_disk
+		verdict detach-busy-net detach_busy_net
+		verdict reload-front reload_front
+		verdict logs kernel_logs
+		verdict destroy-under-load destroy_under_load
+	else
+		say "skip lab/$pair/rest no working guest to test"
+		stop_guest
+	fi
+	verdict logs-after-destroy kernel_logs
+	verdict no-grant-left grants_clean
+	cp $lab/out/guest/guest-guest.log "$lab/out/guest/$pair.log"
+}
+
+back_modules() {
+	local kind=$1
+	stage "back=$kind: unloading and loading the backends"
+	unload_back "$kind" && load_back "$kind" && unload_back "$kind" && ! lsmod | grep -E '^xpv_|^xen_(blk|net)back'
+}
+
+loaded=''
+for pair in $LAB_PAIRS; do
+	want=${pair##*:}
+	# qdisk takes its network from the in-tree backend.
+	[ "$want" != qdisk ] || want=linux
+	if [ "$want" != "$loaded" ]; then
+		[ -z "$loaded" ] || verdict "back-reload" back_modules "$loaded"
+		verdict back-load load_back "$want"
+		loaded=$want
+	fi
+	mark
+	pairing "$pair"
+	say "done $pair"
+done
+verdict back-reload back_modules "$loaded"
+exit $failed
