@@ -136,8 +136,10 @@ static inline u32 __xpv_seen(struct xpv_ring *r, const u32 *index, u32 most)
 	return n;
 }
 
-static inline void __xpv_rearm(u32 *event, u32 at)
+static inline void __xpv_rearm(const struct xpv_ring *r, u32 *event, u32 at)
 {
+	if (r->broken)
+		return;
 	WRITE_ONCE(*event, at);
 	/* Pairs with the virt_mb() in __xpv_publish() of the other end. */
 	virt_mb();
@@ -182,7 +184,7 @@ static inline u32 xpv_front_pending(struct xpv_ring *r)
  */
 static inline u32 xpv_front_rearm(struct xpv_ring *r, u32 ahead)
 {
-	__xpv_rearm(&r->shared->rsp_event, r->cons + ahead);
+	__xpv_rearm(r, &r->shared->rsp_event, r->cons + ahead);
 	return xpv_front_pending(r);
 }
 
@@ -220,7 +222,7 @@ static inline bool xpv_back_publish(struct xpv_ring *r)
 /* As xpv_front_rearm(), for requests. @ahead is at most the ring's size. */
 static inline u32 xpv_back_rearm(struct xpv_ring *r, u32 ahead)
 {
-	__xpv_rearm(&r->shared->req_event, r->cons + ahead);
+	__xpv_rearm(r, &r->shared->req_event, r->cons + ahead);
 	return xpv_back_pending(r);
 }
 
