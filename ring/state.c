@@ -88,10 +88,10 @@ int xpv_walk_state(enum xpv_state *cur, enum xpv_state target,
 		enum xpv_state step = xpv_next_state(*cur, target);
 		int err;
 
-		if (step == *cur)
-			return 0;
 		if (step == X || steps == XPV_STATES)
 			return -EINVAL;
+		if (step == *cur)
+			return 0;
 		err = enter(dev, step);
 		if (err)
 			return err;
