@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A Xen virtual disk, the guest's end.
+ *
+ * A disk has queues; a queue has a ring, an event channel and one shadow for
+ * each tag of its hardware queue. A request's id on the ring is its tag, so the
+ * shadow that an answer belongs to is found by index, and there is no free list.
+ *
+ * Data travels in one of two ways. Bounced: through pages of our own that were
+ * granted once and stay granted (what the protocol calls persistent grants, and
+ * what keeps an untrusted backend away from all other memory). Direct: the request's
+ * own pages are granted for as long as it lasts.
+ *
+ * All memory that was granted outlives the connection until the grant has ended.
+ */
+#ifndef XPV_BLKFRONT_H
+#define XPV_BLKFRONT_H
+
+#include <linux/blk-mq.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <xen/grant_table.h>
+#include <xen/xenbus.h>
+
+#include <xpv/blkif.h>
+#include <xpv/ring.h>
+#include <xpv/state.h>
+
+/* A request is laid out as the running kernel lays out its u64: the 64-bit way. */
+static_assert(sizeof(long) == 8, "the native layout is xpv_blk_slot64");
+static_assert(PAGE_SIZE == XPV_PAGE_SIZE, "a page is one grant");
+static_assert(XPV_BLK_MAX_SEGS <= XPV_BLK_SEGS_PER_PAGE, "one page holds all segments");
+
+/* Something the backend can be given: a page of ours that it may use, or only the number for one. */
+struct xpv_blkfront_grant {
+	void *addr;		/* our page, granted for good; NULL: a bare reference */
+	grant_ref_t gref;
+};
+
+/* Grants that no request uses, last in, first out, so that the backend sees few different ones. */
+struct xpv_blkfront_pool {
+	struct xpv_blkfront_grant *free;	/* a stack with room for @max */
+	u32 nr_free;
+	u32 total;		/* made so far, free or held by a request */
+	u32 max;
+	bool paged;		/* with pages, or bare references */
+};
+
+/* A request from when it is built until it is completed. */
+struct xpv_blkfront_shadow {
+	struct request *rq;
+	struct xpv_blkfront_shadow *next;	/* answered with this one; the reaper's */
+	struct xpv_blkfront_grant *held;	/* grants of the data, from the queue's array */
+	struct xpv_blkfront_grant table;	/* the page that lists the segments, if indirect */
+	u16 nr_held;
+	u8 op;			/* enum xpv_blk_op, never INDIRECT */
+	bool indirect;
+	bool sent;		/* the backend owns it: set and cleared under the queue's lock */
+};
+
+struct xpv_blkfront_queue {
+	struct xpv_blkfront_dev *dev;
+
+	/* Guards the ring, the pools, @live, @refuse and every shadow's @sent. Taken with interrupts off. */
+	spinlock_t lock;
+	struct xpv_ring ring;
+	bool live;		/* requests may be put on the ring */
+	blk_status_t refuse;	/* what submitters are told while it isn't live */
+	struct xpv_blkfront_pool data;
+	struct xpv_blkfront_pool tables;
+
+	/* Set up before the queue is live, unchanged while it is. */
+	struct xpv_blkfront_shadow *shadow;	/* one for each tag */
+	unsigned int depth;	/* shadows */
+	struct xpv_blkfront_grant *held;	/* max_segs for each shadow */
+	int irq;		/* 0: none */
+	evtchn_port_t evtchn;
+	void *page;		/* the ring's memory; NULL: none */
+	unsigned int nr_pages;
+	grant_ref_t gref[1u << XPV_RING_MAX_ORDER];
+};
+
+struct xpv_blkfront_dev {
+	struct xenbus_device *xb;
+
+	/* Serialises connecting and disconnecting: guards @state and all that the state implies. */
+	struct mutex lock;
+	enum xpv_state state;
+	bool frozen;		/* the queue is quiesced, from resume to reconnection */
+
+	struct xpv_blkfront_queue *queue;
+	unsigned int nr_queues;
+	struct blk_mq_tag_set tags;
+	struct gendisk *disk;	/* NULL: none */
+	bool added;		/* @disk is registered; written by @add */
+	bool settled;		/* no longer on the way to a disk: read by is_ready() */
+
+	struct work_struct add;	/* registers the disk, which reads its partitions */
+	struct work_struct fail;	/* closes the device for what @complaint says */
+	const char *complaint;	/* set once, before @fail is first scheduled */
+
+	/* What was negotiated. Written while connecting. */
+	u32 max_segs;		/* in one request */
+	u8 flush_op;		/* FLUSH or BARRIER, 0 when there is none (or no longer) */
+	bool bounce;
+	bool persistent;
+
+	/* Of the name. Unchanged from probe on. */
+	struct list_head list;	/* of claimed minors, under a lock of its own */
+	unsigned int minor, nr_minors;
+	char name[DISK_NAME_LEN];
+	u16 handle;		/* what requests call the disk */
+};
+
+/* What the backend says of its disk, checked. */
+struct xpv_blkfront_geometry {
+	u64 sectors;
+	u32 info;		/* XPV_VDISK_* */
+	unsigned int logical, physical;	/* block sizes in bytes */
+};
+
+/* blkfront_main.c APIs: */
+extern unsigned int xpv_blkfront_max_order;
+extern unsigned int xpv_blkfront_max_segs;
+extern bool xpv_blkfront_persistent;
+extern bool xpv_blkfront_trusted;
+
+/* Find name and minors of virtual device @vdev, and claim them. -ENODEV: no such device, -EBUSY: taken. */
+int xpv_blkfront_claim(struct xpv_blkfront_dev *dev, unsigned int vdev);
+void xpv_blkfront_unclaim(struct xpv_blkfront_dev *dev);
+
+/* The number of sectors can be believed. */
+bool xpv_blkfront_sane_size(u64 sectors);
+
+/* Make the disk; xpv_blkfront_disk_add() registers it, later, from the device's work. */
+int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfront_geometry *geo,
+			   unsigned int depth);
+void xpv_blkfront_disk_add(struct work_struct *work);
+
+/* Take the disk away from whoever uses it. Its queues are stopped already: nothing waits for the backend. */
+void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev);
+
+/* blkfront_xenbus.c APIs: */
+extern struct xenbus_driver xpv_blkfront_driver;
+
+/* The device can't go on, for a reason (a constant string) that is logged. Any context. */
+void xpv_blkfront_fail(struct xpv_blkfront_dev *dev, const char *complaint);
+
+/* blkfront_queue.c APIs: */
+
+/* A fresh ring and event channel, granted to the backend. Process context. */
+int xpv_blkfront_queue_open(struct xpv_blkfront_queue *q, unsigned int order);
+/* Room for @depth requests of dev->max_segs; requests may come from then on. */
+int xpv_blkfront_queue_start(struct xpv_blkfront_queue *q, unsigned int depth);
+/* End what was granted and give the memory back. Nobody is left in the queue. Idempotent. */
+void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
+
+/*
+ * No request gets in any more, no interrupt either, and nothing stays with the backend: its
+ * last answers are taken, and requests without one are issued @again, else they fail.
+ * With @again, submitters wait until xpv_blkfront_thaw().
+ */
+void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again);
+void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev);
+
+/* One more grant for @pool, which is below its maximum. The queue's lock is held, or nobody else is there. */
+bool xpv_blkfront_pool_grow(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool, gfp_t gfp);
+
+/* blkfront_io.c APIs: */
+extern const struct blk_mq_ops xpv_blkfront_mq_ops;
+
+/* Complete what the backend has answered. True: there was something. Any context. */
+bool xpv_blkfront_reap(struct xpv_blkfront_queue *q);
+
+/*
+ * Take back what the backend owes an answer for, to be issued @again or to fail. The queue
+ * has been stopped.
+ */
+void xpv_blkfront_recall(struct xpv_blkfront_queue *q, bool again);
+
+#endif

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests onto the ring, answers off it. */
+#include "blkfront.h"
+
+#include <linux/bvec.h>
+#include <linux/highmem.h>
+#include <xen/events.h>
+#include <xen/page.h>
+
+/* A request's outcome, in what blk-mq sets aside with it: completion may happen on another CPU. */
+static blk_status_t *status_of(struct request *rq)
+{
+	return blk_mq_rq_to_pdu(rq);
+}
+
+/* The backend has lied: what it answers from now on does not count, and the device is closed. */
+static void disown(struct xpv_blkfront_queue *q, const char *complaint)
+{
+	lockdep_assert_held(&q->lock);
+	xpv_ring_break(&q->ring);
+	q->live = false;
+	q->refuse = BLK_STS_IOERR;
+	xpv_blkfront_fail(q->dev, complaint);
+}
+
+/*
+ * End the backend's access through a bare reference. False: it still has the page mapped. The
+ * reference is not used again then, and the page is not freed, by anyone, before it ends.
+ */
+static bool revoke(struct xpv_blkfront_queue *q, struct xpv_blkfront_grant *g)
+{
+	bool ended;
+
+	if (likely(q->live)) {
+		if (likely(gnttab_end_foreign_access_ref(g->gref))) {
+			q->data.free[q->data.nr_free++] = *g;
+			return true;
+		}
+		disown(q, "backend keeps a page mapped after its answer");
+	}
+	/* On the way out references leave the pool, and nothing is logged for each of them. */
+	q->data.total--;
+	ended = gnttab_try_end_foreign_access(g->gref);
+	if (!ended)
+		gnttab_end_foreign_access(g->gref, NULL);
+	return ended;
+}
+
+/* Give back what a request held, before its tag can be used again. */
+static bool release(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh)
+{
+	bool ended = true;
+	unsigned int i;
+
+	lockdep_assert_held(&q->lock);
+	if (sh->indirect)
+		q->tables.free[q->tables.nr_free++] = sh->table;
+	for (i = 0; i < sh->nr_held; i++)
+		if (q->data.paged)
+			q->data.free[q->data.nr_free++] = sh->held[i];
+		else
+			ended &= revoke(q, &sh->held[i]);
+	return ended;
+}
+
+static bool enough(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool, u32 n)
+{
+	while (pool->nr_free < n)
+		if (pool->total == pool->max || !xpv_blkfront_pool_grow(q, pool, GFP_NOWAIT))
+			return false;
+	return true;
+}
+
+/*
+ * Take the grants that @rq needs, all or none. Out of grants or of memory is no
+ * error: blk-mq tries again when a request has completed, or a little later.
+ */
+static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
+			    struct request *rq, u8 op)
+{
+	u32 i, n = 0;
+
+	lockdep_assert_held(&q->lock);
+	if (unlikely(!q->live))
+		return q->refuse;
+	/* Bounced data is packed; otherwise each segment of the block layer is one page's. */
+	if (op == XPV_BLK_READ || op == XPV_BLK_WRITE)
+		n = q->data.paged ? DIV_ROUND_UP(blk_rq_bytes(rq), XPV_PAGE_SIZE) :
+				    blk_rq_nr_phys_segments(rq);
+	if (unlikely(n > q->dev->max_segs))
+		return BLK_STS_IOERR;
+	sh->indirect = n > XPV_BLK_DIRECT_SEGS;
+	if (unlikely(!enough(q, &q->data, n) || (sh->indirect && !enough(q, &q->tables, 1))))
+		return BLK_STS_RESOURCE;
+
+	if (sh->indirect)
+		sh->table = q->tables.free[--q->tables.nr_free];
+	for (i = 0; i < n; i++)
+		sh->held[i] = q->data.free[--q->data.nr_free];
+	sh->nr_held = n;
+	sh->op = op;
+	sh->rq = rq;
+	return BLK_STS_OK;
+}
+
+/* Move the data of a bounced request between its own pages and ours. */
+static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	u32 pos = 0;
+
+	rq_for_each_segment(bv, sh->rq, iter) {
+		while (bv.bv_len) {
+			u32 off = pos % XPV_PAGE_SIZE;
+			u32 len = min(bv.bv_len, XPV_PAGE_SIZE - off);
+			void *ours = sh->held[pos / XPV_PAGE_SIZE].addr + off;
+
+			if (out)
+				memcpy_from_page(ours, bv.bv_page, bv.bv_offset, len);
+			else
+				memcpy_to_page(bv.bv_page, bv.bv_offset, ours, len);
+			bv.bv_offset += len;
+			bv.bv_len -= len;
+			pos += len;
+		}
+	}
+}
+
+static void set_seg(struct xpv_blk_seg *seg, grant_ref_t gref, u32 first, u32 last)
+{
+	seg->gref = gref;
+	seg->first = first;
+	seg->last = last;
+	seg->pad = 0;
+}
+
+static u32 list_bounced(struct xpv_blkfront_shadow *sh, struct xpv_blk_seg *seg)
+{
+	u32 last = (blk_rq_bytes(sh->rq) - 1) % XPV_PAGE_SIZE >> XPV_BLK_SECTOR_SHIFT;
+	u32 i, end = sh->nr_held - 1;
+
+	for (i = 0; i < end; i++)
+		set_seg(&seg[i], sh->held[i].gref, 0, 7);
+	set_seg(&seg[end], sh->held[end].gref, 0, last);
+	return sh->nr_held;
+}
+
+/*
+ * Grant the request's own pages, one for each stretch of data within a page. Returns
+ * how many, 0 if they are not what the block layer was told to make. Only writes to @seg: the
+ * backend may be changing it.
+ */
+static u32 list_direct(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
+		       struct xpv_blk_seg *seg)
+{
+	struct page *page = NULL;
+	u32 first = 0, end = 0, n = 0;
+	struct req_iterator iter;
+	struct bio_vec bv;
+
+	rq_for_each_segment(bv, sh->rq, iter) {
+		if (unlikely((bv.bv_offset | bv.bv_len) % SECTOR_SIZE))
+			return 0;
+		if (bv.bv_page != page || bv.bv_offset != end) {
+			if (n == sh->nr_held)
+				return 0;
+			page = bv.bv_page;
+			first = bv.bv_offset;
+			gnttab_grant_foreign_access_ref(sh->held[n++].gref,
+							q->dev->xb->otherend_id,
+							xen_page_to_gfn(page),
+							sh->op == XPV_BLK_WRITE);
+		}
+		end = bv.bv_offset + bv.bv_len;
+		set_seg(&seg[n - 1], sh->held[n - 1].gref, first >> XPV_BLK_SECTOR_SHIFT,
+			(end - 1) >> XPV_BLK_SECTOR_SHIFT);
+	}
+	return n;
+}
+
+/* Compose the request in @slot. Returns how many bytes of it count, 0 if it can't be done. */
+static size_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
+		      struct xpv_blk_slot64 *slot)
+{
+	struct xpv_blk_seg *seg = sh->indirect ? sh->table.addr : slot->seg;
+	u32 n;
+
+	slot->pad = 0;
+	slot->id = sh->rq->tag;
+	if (!sh->nr_held) {
+		slot->op = sh->op;
+		slot->nr_segs = 0;
+		slot->handle = q->dev->handle;
+		slot->sector = 0;
+		return offsetof(struct xpv_blk_slot64, seg);
+	}
+
+	slot->sector = blk_rq_pos(sh->rq);
+	n = q->data.paged ? list_bounced(sh, seg) : list_direct(q, sh, seg);
+	if (unlikely(!n))
+		return 0;
+	if (!sh->indirect) {
+		slot->op = sh->op;
+		slot->nr_segs = n;
+		slot->handle = q->dev->handle;
+		return offsetof(struct xpv_blk_slot64, seg[n]);
+	}
+	slot->op = XPV_BLK_INDIRECT;
+	slot->nr_segs = sh->op;
+	slot->handle = n;
+	slot->ind.handle = q->dev->handle;
+	slot->ind.pad = 0;
+	slot->ind.gref[0] = sh->table.gref;
+	return offsetof(struct xpv_blk_slot64, ind.gref[1]);
+}
+
+static void commit(struct xpv_blkfront_queue *q)
+{
+	bool notify;
+
+	spin_lock_irq(&q->lock);
+	notify = q->live && xpv_front_publish(&q->ring);
+	spin_unlock_irq(&q->lock);
+	if (notify)
+		notify_remote_via_evtchn(q->evtchn);
+}
+
+/* Put a reserved request on the ring and, if it is the @last of a batch, show it to the backend. */
+static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, bool last)
+{
+	blk_status_t err = BLK_STS_OK;
+	struct xpv_blk_slot64 slot;
+	bool notify = false;
+	size_t len;
+
+	if (q->data.paged && sh->op == XPV_BLK_WRITE)
+		copy_data(sh, true);
+	len = compose(q, sh, &slot);
+
+	spin_lock_irq(&q->lock);
+	if (unlikely(!q->live))
+		err = q->refuse;
+	else if (unlikely(!len))
+		err = BLK_STS_IOERR;
+	else if (unlikely(!xpv_front_free(&q->ring)))
+		err = BLK_STS_RESOURCE;
+	if (unlikely(err)) {
+		release(q, sh);
+	} else {
+		memcpy(xpv_front_next(&q->ring), &slot, len);
+		sh->sent = true;
+		notify = last && xpv_front_publish(&q->ring);
+	}
+	spin_unlock_irq(&q->lock);
+	if (notify)
+		notify_remote_via_evtchn(q->evtchn);
+	return err;
+}
+
+static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct xpv_blkfront_queue *q = hctx->driver_data;
+	struct request *rq = bd->rq;
+	struct xpv_blkfront_shadow *sh;
+	blk_status_t err;
+	u8 op;
+
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+		op = XPV_BLK_READ;
+		break;
+	case REQ_OP_WRITE:
+		op = XPV_BLK_WRITE;
+		break;
+	case REQ_OP_FLUSH:
+		op = READ_ONCE(q->dev->flush_op);
+		if (likely(op))
+			break;
+		/* The backend has given flushing up since the disk was made: all it answers is safe. */
+		blk_mq_start_request(rq);
+		blk_mq_end_request(rq, BLK_STS_OK);
+		if (bd->last)
+			commit(q);
+		return BLK_STS_OK;
+	default:
+		return BLK_STS_NOTSUPP;
+	}
+
+	spin_lock_irq(&q->lock);
+	sh = q->shadow + rq->tag;
+	err = reserve(q, sh, rq, op);
+	spin_unlock_irq(&q->lock);
+	if (unlikely(err))
+		return err;
+
+	blk_mq_start_request(rq);
+	return issue(q, sh, bd->last);
+}
+
+static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	commit(hctx->driver_data);
+}
+
+static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+{
+	struct xpv_blkfront_dev *dev = data;
+
+	hctx->driver_data = &dev->queue[index];
+	return 0;
+}
+
+static void complete_rq(struct request *rq)
+{
+	blk_mq_end_request(rq, *status_of(rq));
+}
+
+const struct blk_mq_ops xpv_blkfront_mq_ops = {
+	.queue_rq = queue_rq,
+	.commit_rqs = commit_rqs,
+	.init_hctx = init_hctx,
+	.complete = complete_rq,
+};
+
+/* Complete a chain of requests. From here on their shadows are anybody's. */
+static void complete_chain(struct xpv_blkfront_shadow *sh)
+{
+	DEFINE_IO_COMP_BATCH(batch);
+
+	while (sh) {
+		struct request *rq = sh->rq;
+		bool failed = *status_of(rq) != BLK_STS_OK;
+
+		sh = sh->next;
+		if (blk_mq_complete_request_remote(rq))
+			continue;
+		if (!blk_mq_add_to_batch(rq, &batch, failed, blk_mq_end_request_batch))
+			complete_rq(rq);
+	}
+	if (batch.complete)
+		batch.complete(&batch);
+}
+
+static blk_status_t outcome(struct xpv_blkfront_queue *q, u8 op, s16 status)
+{
+	if (likely(status == XPV_BLK_OK))
+		return BLK_STS_OK;
+	/* A backend may stop flushing while it runs; it then vouches for what it has answered. */
+	if (status == XPV_BLK_EOPNOTSUPP && (op == XPV_BLK_FLUSH || op == XPV_BLK_BARRIER)) {
+		WRITE_ONCE(q->dev->flush_op, 0);
+		return BLK_STS_OK;
+	}
+	return BLK_STS_IOERR;
+}
+
+/* Take all answers off the ring, as a chain in their order. A false one ends it, and the device. */
+static struct xpv_blkfront_shadow *take(struct xpv_blkfront_queue *q)
+{
+	struct xpv_blkfront_shadow *chain = NULL, **end = &chain;
+	u32 n;
+
+	lockdep_assert_held(&q->lock);
+	for (n = xpv_front_pending(&q->ring); n; n--) {
+		struct xpv_blkfront_shadow *sh;
+		struct xpv_blk_rsp64 rsp;
+
+		xpv_ring_copy(&q->ring, q->ring.cons, &rsp, sizeof(rsp));
+		sh = rsp.id < q->depth ? &q->shadow[rsp.id] : NULL;
+		/* Backends differ in which of an indirect request's two operations they repeat. */
+		if (unlikely(!sh || !sh->sent ||
+			     (rsp.op != sh->op && !(sh->indirect && rsp.op == XPV_BLK_INDIRECT)))) {
+			disown(q, "backend answers what was not asked");
+			break;
+		}
+		q->ring.cons++;
+		sh->sent = false;
+		*status_of(sh->rq) = outcome(q, rsp.op, rsp.status);
+		*end = sh;
+		end = &sh->next;
+	}
+	*end = NULL;
+	if (unlikely(xpv_ring_broken(&q->ring)))
+		disown(q, "backend shows an impossible ring index");
+	return chain;
+}
+
+bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
+{
+	struct xpv_blkfront_shadow *chain, *done = NULL, *sh;
+	unsigned long flags;
+	bool worked = false;
+
+	/*
+	 * Each round takes what has come and gives back what the round before has copied, so
+	 * that the lock is let go once a round, for the copies and the completions. As
+	 * many rounds at most as requests are issued.
+	 */
+	spin_lock_irqsave(&q->lock, flags);
+	for (;;) {
+		chain = take(q);
+		if (!chain && !xpv_ring_broken(&q->ring) && xpv_front_rearm(&q->ring, 1))
+			chain = take(q);
+		spin_unlock_irqrestore(&q->lock, flags);
+		complete_chain(done);
+		if (!chain)
+			return worked;
+		worked = true;
+		for (sh = chain; sh; sh = sh->next)
+			if (q->data.paged && sh->op == XPV_BLK_READ &&
+			    *status_of(sh->rq) == BLK_STS_OK)
+				copy_data(sh, false);
+
+		spin_lock_irqsave(&q->lock, flags);
+		for (sh = chain; sh; sh = sh->next)
+			if (unlikely(!release(q, sh)))
+				*status_of(sh->rq) = BLK_STS_IOERR;
+		done = chain;
+	}
+}
+
+void xpv_blkfront_recall(struct xpv_blkfront_queue *q, bool again)
+{
+	struct xpv_blkfront_shadow *chain = NULL, *sh;
+
+	spin_lock_irq(&q->lock);
+	for (sh = q->shadow; sh < q->shadow + q->depth; sh++) {
+		if (!sh->sent)
+			continue;
+		sh->sent = false;
+		*status_of(sh->rq) = BLK_STS_IOERR;
+		release(q, sh);
+		sh->next = chain;
+		chain = sh;
+	}
+	spin_unlock_irq(&q->lock);
+
+	if (!again) {
+		complete_chain(chain);
+		return;
+	}
+	while (chain) {
+		sh = chain;
+		chain = sh->next;
+		blk_mq_requeue_request(sh->rq, false);
+	}
+}

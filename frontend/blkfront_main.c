@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The module, the names of disks, and the disks themselves. */
+#include "blkfront.h"
+
+#include <linux/hdreg.h>
+#include <linux/major.h>
+#include <linux/module.h>
+#include <xen/interface/io/xenbus.h>
+#include <xen/platform_pci.h>
+#include <xen/xen.h>
+#include <xpv_disk.h>
+#include <xpv_diskops.h>
+
+unsigned int xpv_blkfront_max_order = 2;
+module_param_named(max_ring_page_order, xpv_blkfront_max_order, uint, 0444);
+MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages (0 to 4)");
+
+unsigned int xpv_blkfront_max_segs = 32;
+module_param_named(max_indirect_segments, xpv_blkfront_max_segs, uint, 0444);
+MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request (up to 256)");
+
+bool xpv_blkfront_persistent = true;
+module_param_named(feature_persistent, xpv_blkfront_persistent, bool, 0644);
+MODULE_PARM_DESC(feature_persistent, "Offer backends to keep grants mapped (new connections)");
+
+bool xpv_blkfront_trusted = true;
+module_param_named(trusted, xpv_blkfront_trusted, bool, 0644);
+MODULE_PARM_DESC(trusted, "Backends may see memory other than the data (new connections)");
+
+#define XVD_MAJOR	XENVBD_MAJOR
+#define XVD_MINORS	16u		/* of a disk with an old number */
+#define XVD_MINORS_EXT	256u		/* of a disk with an extended number */
+#define XVD_EXTENDED	28		/* bit that tells an extended number */
+
+static DEFINE_MUTEX(claims_lock);	/* guards claims */
+static LIST_HEAD(claims);
+
+/*
+ * Numbers from before xvd had one: a family of majors, @per of them in a row, with
+ * disks of 2^@shift minors each. The first disk of @major is number @base.
+ */
+static const struct {
+	u16 major, per, shift, base;
+} families[] = {
+	{ XENVBD_MAJOR,		1, 4, 0 },
+	{ IDE0_MAJOR,		1, 6, 0 },
+	{ IDE1_MAJOR,		1, 6, 2 },
+	{ SCSI_DISK0_MAJOR,	1, 4, 0 },
+	{ SCSI_DISK1_MAJOR,	7, 4, 16 },
+	{ SCSI_DISK8_MAJOR,	8, 4, 128 },
+};
+
+/* Which disk, and which partition of it (0: all of it), device @vdev is. */
+static int decode(unsigned int vdev, unsigned int *disk, unsigned int *part)
+{
+	unsigned int i, major = vdev >> 8, minor = vdev & 0xff;
+
+	if (vdev >> XVD_EXTENDED == 1) {
+		*disk = (vdev & GENMASK(XVD_EXTENDED - 1, 0)) / XVD_MINORS_EXT;
+		*part = vdev % XVD_MINORS_EXT;
+		return 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		unsigned int nth = major - families[i].major;
+
+		if (nth >= families[i].per)
+			continue;
+		*disk = families[i].base + ((nth << 8 | minor) >> families[i].shift);
+		*part = minor & GENMASK(families[i].shift - 1, 0);
+		/* An IDE disk had room for more partitions than xvd gives it. */
+		return *part < XVD_MINORS ? 0 : -ENODEV;
+	}
+	return -ENODEV;
+}
+
+/* xvda to xvdz, xvdaa and so on, and the partition's number if it is one. */
+static void name_disk(struct xpv_blkfront_dev *dev, unsigned int disk, unsigned int part)
+{
+	char letters[8], *p = letters + sizeof(letters) - 1;
+
+	*p = '\0';
+	for (disk++; disk && p > letters; disk /= 26) {
+		disk--;
+		*--p = 'a' + disk % 26;
+	}
+	if (part)
+		snprintf(dev->name, sizeof(dev->name), "xvd%s%u", p, part);
+	else
+		snprintf(dev->name, sizeof(dev->name), "xvd%s", p);
+}
+
+int xpv_blkfront_claim(struct xpv_blkfront_dev *dev, unsigned int vdev)
+{
+	unsigned int per = vdev >> XVD_EXTENDED ? XVD_MINORS_EXT : XVD_MINORS;
+	struct xpv_blkfront_dev *other;
+	unsigned int disk, part;
+	int err;
+
+	err = decode(vdev, &disk, &part);
+	if (err)
+		return err;
+	dev->minor = disk * per + part;
+	dev->nr_minors = part ? 1 : per;
+	if (dev->minor + dev->nr_minors > 1u << MINORBITS)
+		return -ENODEV;
+	name_disk(dev, disk, part);
+
+	mutex_lock(&claims_lock);
+	list_for_each_entry(other, &claims, list)
+		if (dev->minor < other->minor + other->nr_minors &&
+		    other->minor < dev->minor + dev->nr_minors)
+			err = -EBUSY;
+	if (!err)
+		list_add(&dev->list, &claims);
+	mutex_unlock(&claims_lock);
+	return err;
+}
+
+void xpv_blkfront_unclaim(struct xpv_blkfront_dev *dev)
+{
+	mutex_lock(&claims_lock);
+	list_del(&dev->list);
+	mutex_unlock(&claims_lock);
+}
+
+bool xpv_blkfront_sane_size(u64 sectors)
+{
+	return sectors <= LLONG_MAX >> SECTOR_SHIFT;
+}
+
+/* There is no geometry; what partitioning tools ask for is derived from the size. */
+static int getgeo(xpv_getgeo_arg *arg, struct hd_geometry *geo)
+{
+	sector_t cylinders = get_capacity(xpv_getgeo_disk(arg));
+
+	geo->heads = 255;
+	geo->sectors = 63;
+	sector_div(cylinders, geo->heads * geo->sectors);
+	geo->cylinders = min_t(sector_t, cylinders, U16_MAX);
+	return 0;
+}
+
+/*
+ * No operation looks at the disk's private data: a disk that somebody holds
+ * open outlives its device.
+ */
+static const struct block_device_operations disk_ops = {
+	.owner = THIS_MODULE,
+	.getgeo = getgeo,
+};
+
+int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfront_geometry *geo,
+			   unsigned int depth)
+{
+	struct blk_mq_tag_set *tags = &dev->tags;
+	struct gendisk *disk;
+	int err;
+
+	memset(tags, 0, sizeof(*tags));
+	tags->ops = &xpv_blkfront_mq_ops;
+	tags->nr_hw_queues = dev->nr_queues;
+	tags->queue_depth = depth;
+	tags->numa_node = NUMA_NO_NODE;
+	tags->cmd_size = sizeof(blk_status_t);
+	/* The disk that has an order worth keeping is the backend's, and so is its scheduler. */
+	tags->flags = XPV_DISK_TAG_FLAGS | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
+	tags->driver_data = dev;
+	err = blk_mq_alloc_tag_set(tags);
+	if (err)
+		return err;
+
+	disk = xpv_disk_alloc(tags, NULL, geo->logical, geo->physical, dev->max_segs,
+			      dev->flush_op);
+	if (IS_ERR(disk)) {
+		err = PTR_ERR(disk);
+		goto err_tags;
+	}
+	strscpy(disk->disk_name, dev->name, sizeof(disk->disk_name));
+	disk->major = XVD_MAJOR;
+	disk->first_minor = dev->minor;
+	disk->minors = dev->nr_minors;
+	disk->fops = &disk_ops;
+	if (geo->info & XPV_VDISK_REMOVABLE)
+		disk->flags |= GENHD_FL_REMOVABLE;
+	if (geo->info & XPV_VDISK_READONLY)
+		set_disk_ro(disk, true);
+	set_capacity(disk, geo->sectors);
+	dev->disk = disk;
+	return 0;
+
+err_tags:
+	blk_mq_free_tag_set(tags);
+	return err;
+}
+
+/*
+ * Not done by whoever connects, which is the one thread that hears of all backends: reading
+ * the partitions waits for this backend's answers, and it may give none.
+ */
+void xpv_blkfront_disk_add(struct work_struct *work)
+{
+	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, add);
+
+	if (device_add_disk(&dev->xb->dev, dev->disk, NULL))
+		xpv_blkfront_fail(dev, "cannot register the disk");
+	else
+		dev->added = true;
+	WRITE_ONCE(dev->settled, true);
+}
+
+void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+	WRITE_ONCE(dev->settled, true);
+	if (!dev->disk)
+		return;
+	cancel_work_sync(&dev->add);
+	if (dev->added) {
+		blk_mark_disk_dead(dev->disk);
+		del_gendisk(dev->disk);
+		dev->added = false;
+	}
+	put_disk(dev->disk);
+	blk_mq_free_tag_set(&dev->tags);
+	dev->disk = NULL;
+}
+
+static int __init init(void)
+{
+	int err;
+
+	if (!xen_domain() || !xen_has_pv_disk_devices())
+		return -ENODEV;
+	xpv_blkfront_max_order = min(xpv_blkfront_max_order, XPV_RING_MAX_ORDER);
+	xpv_blkfront_max_segs = min(xpv_blkfront_max_segs, XPV_BLK_MAX_SEGS);
+
+	err = register_blkdev(XVD_MAJOR, "xvd");
+	if (err)
+		return err;
+	err = xenbus_register_frontend(&xpv_blkfront_driver);
+	if (err)
+		goto err_major;
+	return 0;
+
+err_major:
+	unregister_blkdev(XVD_MAJOR, "xvd");
+	return err;
+}
+module_init(init);
+
+static void __exit fini(void)
+{
+	xenbus_unregister_driver(&xpv_blkfront_driver);
+	unregister_blkdev(XVD_MAJOR, "xvd");
+}
+module_exit(fini);
+
+MODULE_DESCRIPTION("Xen virtual disks, the guest's end");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS("xen:vbd");
+MODULE_ALIAS("xenblk");
+MODULE_ALIAS_BLOCKDEV_MAJOR(XVD_MAJOR);

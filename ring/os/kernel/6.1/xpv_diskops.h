@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A disk's operations and flags, in kernels whose getgeo() is given a block device. */
+#ifndef XPV_DISKOPS_H
+#define XPV_DISKOPS_H
+
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+
+/* Merging has to be asked for. */
+#define XPV_DISK_TAG_FLAGS	BLK_MQ_F_SHOULD_MERGE
+
+typedef struct block_device xpv_getgeo_arg;
+
+static inline struct gendisk *xpv_getgeo_disk(xpv_getgeo_arg *arg)
+{
+	return arg->bd_disk;
+}
+
+#endif
