@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xpv-netfront: a guest's end of a network interface.
+ *
+ *   stack --xmit--> tx ring --> backend        event --> tx.napi: answers
+ *   stack <--GRO--  rx ring <-- backend        event --> rx.napi: packets
+ *
+ * The netdev and its queues live from probe to remove. A connection lives from
+ * the backend's InitWait to its Closing, or to a resume: xpv_netfront_queue_connect()
+ * makes rings, grants and channels, _start() opens the data path, _stop() closes it
+ * for everybody (that happens as soon as the backend is seen to go) and _release()
+ * gives the memory back (as late as possible: by then the backend has let go of it).
+ *
+ * Contexts: xmit and answers under the netdev's transmit queue lock; receiving
+ * in rx.napi alone; start and stop under RTNL; the handshake under state_lock.
+ */
+#ifndef XPV_NETFRONT_H
+#define XPV_NETFRONT_H
+
+#include <linux/etherdevice.h>
+#include <linux/interrupt.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
+#include <xen/events.h>
+#include <xen/grant_table.h>
+#include <xen/xenbus.h>
+#include <xpv/netif.h>
+#include <xpv/ring.h>
+#include <xpv/state.h>
+
+#define XPV_NETFRONT_SLOTS	XPV_NET_RING_SLOTS
+
+/* Bytes up to which copying is cheaper than granting a page and ending that again. */
+#define XPV_NETFRONT_COPY	256u
+
+/* Free slots that any packet is sure to fit: its data and an extra. */
+#define XPV_NETFRONT_ROOM	(XPV_NET_MAX_SLOTS + 2)
+
+/* Who has to be done with an event before its late EOI. */
+enum {
+	XPV_NETFRONT_TX = 1,
+	XPV_NETFRONT_RX = 2,
+};
+
+struct xpv_netfront;
+struct xpv_netfront_queue;
+struct page_pool;
+
+/* An event channel: one of two for a queue, or its only one. */
+struct xpv_netfront_channel {
+	struct xpv_netfront_queue *queue;
+	evtchn_port_t port;
+	int irq;		/* 0 while there is none */
+	int serves;		/* XPV_NETFRONT_TX, _RX or both */
+	atomic_t waits;		/* of those, who is not done with the event; 0: no EOI is due */
+	bool worked;		/* responses were taken since the last EOI */
+	bool forgive;		/* an event may come for responses that a last look found */
+	char name[IFNAMSIZ + 8];
+};
+
+/* What has become of a transmit id. */
+enum xpv_netfront_txstate {
+	XPV_NETFRONT_FREE,	/* on the stack of free ids */
+	XPV_NETFRONT_COPIED,	/* sent from the id's own copy buffer */
+	XPV_NETFRONT_GRANTED,	/* a page of ->skb, to be ungranted on the answer */
+};
+
+struct xpv_netfront_txslot {
+	struct sk_buff *skb;	/* GRANTED: whose page it is; freed with its last slot */
+	u8 state;		/* enum xpv_netfront_txstate */
+	bool first;		/* it stands for the packet in the statistics */
+};
+
+/* Guest to backend. All of it under the transmit queue's lock, but as noted. */
+struct xpv_netfront_tx {
+	struct xpv_ring ring;
+	struct xpv_netfront_channel *channel;
+	bool up;			/* between start and stop */
+	bool bounce;			/* copy everything: the backend is not trusted */
+	u16 free_ids;			/* entries of free_id[] */
+	u16 extras;			/* slots of extras that are not answered */
+	u32 waiting;			/* packets whose skb waits for its last answer */
+	u32 copy_size;			/* bytes of an id's copy buffer */
+	u16 free_id[XPV_NETFRONT_SLOTS];
+	struct xpv_netfront_txslot slot[XPV_NETFRONT_SLOTS];
+	grant_ref_t gref[XPV_NETFRONT_SLOTS];	/* the id's own, for pages of packets */
+	u32 copy_pages;			/* entries of the next two, granted while connected */
+	struct page *copy_page[XPV_NETFRONT_SLOTS];
+	grant_ref_t copy_ref[XPV_NETFRONT_SLOTS];
+
+	struct u64_stats_sync syncp;	/* of the counters: written under the lock, read anywhere */
+	u64_stats_t packets, bytes, dropped, errors;
+
+	struct napi_struct napi;
+	void *shared;			/* the ring's page */
+	grant_ref_t ring_ref;
+};
+
+/* A page the backend may write to. */
+struct xpv_netfront_rxbuf {
+	struct page *page;
+	grant_ref_t gref;
+};
+
+/* Backend to guest. All of it rx.napi's alone, but as noted. */
+struct xpv_netfront_rx {
+	struct xpv_ring ring;
+	struct xpv_netfront_channel *channel;
+	struct page_pool *pool;
+	u32 ready;			/* entries of ready_buf[] */
+	u32 bare;			/* entries of bare_ref[] */
+	/* posted, by ring index; those from ring.cons to ring.prod */
+	struct xpv_netfront_rxbuf posted[XPV_NETFRONT_SLOTS];
+	/* granted still or again, to be posted next */
+	struct xpv_netfront_rxbuf ready_buf[XPV_NETFRONT_SLOTS];
+	/* references without a page */
+	grant_ref_t bare_ref[XPV_NETFRONT_SLOTS];
+
+	struct u64_stats_sync syncp;	/* of the counters: written by rx.napi, read anywhere */
+	u64_stats_t packets, bytes, dropped, errors, gso_fixups;
+
+	struct napi_struct napi;
+	struct delayed_work refill;	/* polls again when there was no memory for buffers */
+	void *shared;			/* the ring's page */
+	grant_ref_t ring_ref;
+};
+
+struct xpv_netfront_queue {
+	struct xpv_netfront *front;
+	unsigned int id;
+	bool started;			/* between start and stop; RTNL */
+	struct xpv_netfront_channel channel[2];
+	struct xpv_netfront_tx tx;
+	struct xpv_netfront_rx rx;
+};
+
+struct xpv_netfront {
+	/* The handshake: state, connect and release. Taken before RTNL. */
+	struct mutex state_lock;
+	enum xpv_state state;		/* state_lock */
+	struct xenbus_device *xbdev;
+	struct net_device *netdev;
+	struct xpv_netfront_queue *queue;
+	unsigned int queues;		/* entries of queue[], from probe to remove */
+	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
+	bool untrusted;			/* state_lock; fixed while connected */
+	unsigned long failed;		/* bit 0: the backend was caught; set once per connection */
+	struct work_struct fail_work;	/* closes a device that failed */
+};
+
+/* main.c APIs: */
+
+/* Is the backend of @xbdev trusted? The module's parameter and the toolstack decide. */
+bool xpv_netfront_trusts(struct xenbus_device *xbdev);
+
+/* netdev.c APIs: */
+
+/* A netdev with its queues, not registered; NULL without memory. Process context. */
+struct net_device *xpv_netfront_create(struct xenbus_device *xbdev);
+/* Undo it. The netdev is not registered (any more), all queues are released. */
+void xpv_netfront_destroy(struct net_device *dev);
+
+/* xenbus.c APIs: */
+
+extern struct xenbus_driver xpv_netfront_driver;
+/* The backend did what none does: stop, say @why once, close the device. Any context. */
+void xpv_netfront_fail(struct xpv_netfront *np, const char *why);
+
+/* queue.c APIs: */
+
+void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue *q,
+			     unsigned int id);
+void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q);
+/* Rings, grants and channels, @split: two of them. On an error the device is fatal already. */
+int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split);
+/* Let packets and events in. RTNL. */
+void xpv_netfront_queue_start(struct xpv_netfront_queue *q);
+/* Nothing of the queue runs when it returns; done before or never started is fine. RTNL. */
+void xpv_netfront_queue_stop(struct xpv_netfront_queue *q);
+/* Give back what connect took. Stopped before; idempotent. */
+void xpv_netfront_queue_release(struct xpv_netfront_queue *q);
+/* @who is done with the event of @ch; the last one gives the EOI. Not on a broken ring. */
+void xpv_netfront_eoi(struct xpv_netfront_channel *ch, int who);
+/* @n grant references to @ref. Returns 0, or an error and none. */
+int xpv_netfront_claim(grant_ref_t *ref, u32 n);
+/* Keep @skb allocated until the backend lets go of its page granted as @gref. Process context. */
+void xpv_netfront_linger(struct sk_buff *skb, grant_ref_t gref);
+/* The module goes: what is mapped even now stays allocated for good. */
+void xpv_netfront_linger_end(void);
+
+/* tx.c APIs: */
+
+netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev);
+int xpv_netfront_poll_tx(struct napi_struct *napi, int budget);
+int xpv_netfront_tx_connect(struct xpv_netfront_queue *q);
+void xpv_netfront_tx_release(struct xpv_netfront_queue *q);
+
+/* rx.c APIs: */
+
+int xpv_netfront_poll_rx(struct napi_struct *napi, int budget);
+void xpv_netfront_refill_work(struct work_struct *work);
+int xpv_netfront_rx_connect(struct xpv_netfront_queue *q);
+void xpv_netfront_rx_release(struct xpv_netfront_queue *q);
+
+#endif

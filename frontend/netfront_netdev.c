@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The interface as the guest's network stack sees it. */
+#include "netfront.h"
+
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+
+/* What depends on the backend. */
+#define OFFLOADS (NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_TSO | NETIF_F_TSO6)
+
+static int open(struct net_device *dev)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+	unsigned int i;
+
+	netif_tx_start_all_queues(dev);
+	/* From now on the polls post buffers. */
+	local_bh_disable();
+	for (i = 0; i < np->queues; i++)
+		if (np->queue[i].started)
+			napi_schedule(&np->queue[i].rx.napi);
+	local_bh_enable();
+	return 0;
+}
+
+static int stop(struct net_device *dev)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+	unsigned int i;
+
+	/* A poll that begins now sees that the device is down, and drops. */
+	for (i = 0; i < np->queues; i++)
+		if (np->queue[i].started)
+			napi_synchronize(&np->queue[i].rx.napi);
+	return 0;
+}
+
+static netdev_features_t fix_features(struct net_device *dev, netdev_features_t features)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+
+	return features & ~(OFFLOADS & ~np->takes);
+}
+
+static int set_features(struct net_device *dev, netdev_features_t features)
+{
+	if (features & NETIF_F_SG || dev->mtu <= ETH_DATA_LEN)
+		return 0;
+	netdev_info(dev, "no scatter-gather: MTU reduced to %u\n", ETH_DATA_LEN);
+	return dev_set_mtu(dev, ETH_DATA_LEN);
+}
+
+static int change_mtu(struct net_device *dev, int mtu)
+{
+	/* One slot holds a page at most. Before it is connected, the device may hope. */
+	if (mtu > ETH_DATA_LEN && !(dev->features & NETIF_F_SG))
+		return -EINVAL;
+	WRITE_ONCE(dev->mtu, mtu);
+	return 0;
+}
+
+static void add_stats(const struct xpv_netfront_queue *q, struct rtnl_link_stats64 *sum)
+{
+	u64 packets, bytes, dropped, errors;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&q->tx.syncp);
+		packets = u64_stats_read(&q->tx.packets);
+		bytes = u64_stats_read(&q->tx.bytes);
+		dropped = u64_stats_read(&q->tx.dropped);
+		errors = u64_stats_read(&q->tx.errors);
+	} while (u64_stats_fetch_retry(&q->tx.syncp, start));
+	sum->tx_packets += packets;
+	sum->tx_bytes += bytes;
+	sum->tx_dropped += dropped;
+	sum->tx_errors += errors;
+	do {
+		start = u64_stats_fetch_begin(&q->rx.syncp);
+		packets = u64_stats_read(&q->rx.packets);
+		bytes = u64_stats_read(&q->rx.bytes);
+		dropped = u64_stats_read(&q->rx.dropped);
+		errors = u64_stats_read(&q->rx.errors);
+	} while (u64_stats_fetch_retry(&q->rx.syncp, start));
+	sum->rx_packets += packets;
+	sum->rx_bytes += bytes;
+	sum->rx_dropped += dropped;
+	sum->rx_errors += errors;
+}
+
+static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *sum)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+	unsigned int i;
+
+	for (i = 0; i < np->queues; i++)
+		add_stats(&np->queue[i], sum);
+}
+
+static const struct net_device_ops netdev_ops = {
+	.ndo_open		= open,
+	.ndo_stop		= stop,
+	.ndo_start_xmit		= xpv_netfront_xmit,
+	.ndo_fix_features	= fix_features,
+	.ndo_set_features	= set_features,
+	.ndo_change_mtu		= change_mtu,
+	.ndo_get_stats64	= get_stats64,
+	.ndo_set_mac_address	= eth_mac_addr,
+	.ndo_validate_addr	= eth_validate_addr,
+};
+
+static int get_sset_count(struct net_device *dev, int set)
+{
+	return set == ETH_SS_STATS ? 1 : -EOPNOTSUPP;
+}
+
+static void get_strings(struct net_device *dev, u32 set, u8 *data)
+{
+	if (set == ETH_SS_STATS)
+		strscpy((char *)data, "rx_gso_checksum_fixup", ETH_GSTRING_LEN);
+}
+
+static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+	unsigned int i, start;
+	u64 fixups;
+
+	*data = 0;
+	for (i = 0; i < np->queues; i++) {
+		const struct xpv_netfront_rx *rx = &np->queue[i].rx;
+
+		do {
+			start = u64_stats_fetch_begin(&rx->syncp);
+			fixups = u64_stats_read(&rx->gso_fixups);
+		} while (u64_stats_fetch_retry(&rx->syncp, start));
+		*data += fixups;
+	}
+}
+
+static const struct ethtool_ops ethtool_ops = {
+	.get_link		= ethtool_op_get_link,
+	.get_ts_info		= ethtool_op_get_ts_info,
+	.get_sset_count		= get_sset_count,
+	.get_strings		= get_strings,
+	.get_ethtool_stats	= get_ethtool_stats,
+};
+
+struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
+{
+	struct xpv_netfront *np;
+	struct net_device *dev;
+	unsigned int i;
+
+	dev = alloc_etherdev(sizeof(*np));
+	if (!dev)
+		return NULL;
+	np = netdev_priv(dev);
+	np->queues = 1;
+	np->queue = kvcalloc(np->queues, sizeof(*np->queue), GFP_KERNEL);
+	if (!np->queue) {
+		free_netdev(dev);
+		return NULL;
+	}
+	np->netdev = dev;
+	np->xbdev = xbdev;
+	np->takes = OFFLOADS;
+	for (i = 0; i < np->queues; i++)
+		xpv_netfront_queue_init(np, &np->queue[i], i);
+
+	SET_NETDEV_DEV(dev, &xbdev->dev);
+	dev->netdev_ops = &netdev_ops;
+	dev->ethtool_ops = &ethtool_ops;
+	dev->hw_features = OFFLOADS;
+	/* Blank checksums and unchecked headers of others' packets pass through as they are. */
+	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_GSO_ROBUST;
+	dev->min_mtu = ETH_MIN_MTU;
+	dev->max_mtu = XPV_NET_MAX_PACKET - ETH_HLEN;
+	/* While it is answered a packet is ours alone: it carries our count of its slots. */
+	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	netif_set_tso_max_size(dev, XPV_NET_MAX_PACKET);
+	netif_carrier_off(dev);
+	return dev;
+}
+
+void xpv_netfront_destroy(struct net_device *dev)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+	unsigned int i;
+
+	for (i = 0; i < np->queues; i++)
+		xpv_netfront_queue_destroy(&np->queue[i]);
+	kvfree(np->queue);
+	free_netdev(dev);
+}

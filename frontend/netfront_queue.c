@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A queue's life: rings, channels, opening and closing the data path, and what outlives it. */
+#include "netfront.h"
+
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <net/dst.h>
+
+/* A late EOI unmasks the channel, so nobody else is in here for it. Interrupts are off. */
+static irqreturn_t handle_event(int irq, void *dev_id)
+{
+	struct xpv_netfront_channel *ch = dev_id;
+
+	/* Before the polls that count it down, which napi_schedule() orders. */
+	atomic_set(&ch->waits, ch->serves);
+	if (ch->serves & XPV_NETFRONT_TX)
+		napi_schedule_irqoff(&ch->queue->tx.napi);
+	if (ch->serves & XPV_NETFRONT_RX)
+		napi_schedule_irqoff(&ch->queue->rx.napi);
+	return IRQ_HANDLED;
+}
+
+void xpv_netfront_eoi(struct xpv_netfront_channel *ch, int who)
+{
+	bool worked;
+
+	/* A poll without an event has no EOI to give. */
+	if (atomic_fetch_andnot(who, &ch->waits) != who)
+		return;
+	worked = xchg(&ch->worked, false);
+	if (!worked)
+		worked = xchg(&ch->forgive, false);
+	xen_irq_lateeoi(ch->irq, worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
+}
+
+static int open_channel(struct xpv_netfront_queue *q, unsigned int i, int serves,
+			const char *suffix)
+{
+	struct xpv_netfront_channel *ch = &q->channel[i];
+	struct xenbus_device *xbdev = q->front->xbdev;
+	int err;
+
+	ch->queue = q;
+	ch->serves = serves;
+	ch->worked = false;
+	ch->forgive = false;
+	atomic_set(&ch->waits, 0);
+	snprintf(ch->name, sizeof(ch->name), "%s-q%u%s", q->front->netdev->name, q->id, suffix);
+	err = xenbus_alloc_evtchn(xbdev, &ch->port);
+	if (err)
+		return err;
+	err = bind_evtchn_to_irqhandler_lateeoi(ch->port, handle_event, 0, ch->name, ch);
+	if (err < 0) {
+		xenbus_free_evtchn(xbdev, ch->port);
+		return err;
+	}
+	ch->irq = err;
+	return 0;
+}
+
+/* Also closes the event channel. */
+static void close_channels(struct xpv_netfront_queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(q->channel); i++) {
+		if (q->channel[i].irq)
+			unbind_from_irqhandler(q->channel[i].irq, &q->channel[i]);
+		q->channel[i].irq = 0;
+	}
+}
+
+static int open_channels(struct xpv_netfront_queue *q, bool split)
+{
+	int err;
+
+	q->tx.channel = &q->channel[0];
+	q->rx.channel = &q->channel[split ? 1 : 0];
+	if (!split)
+		return open_channel(q, 0, XPV_NETFRONT_TX | XPV_NETFRONT_RX, "");
+	err = open_channel(q, 0, XPV_NETFRONT_TX, "-tx");
+	return err ? err : open_channel(q, 1, XPV_NETFRONT_RX, "-rx");
+}
+
+void xpv_netfront_queue_release(struct xpv_netfront_queue *q)
+{
+	xpv_netfront_rx_release(q);
+	xpv_netfront_tx_release(q);
+	xpv_ring_detach(&q->rx.ring);
+	xpv_ring_detach(&q->tx.ring);
+	xenbus_teardown_ring(&q->rx.shared, 1, &q->rx.ring_ref);
+	xenbus_teardown_ring(&q->tx.shared, 1, &q->tx.ring_ref);
+}
+
+int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
+{
+	struct xenbus_device *xbdev = q->front->xbdev;
+	int err;
+
+	err = xenbus_setup_ring(xbdev, GFP_KERNEL, &q->tx.shared, 1, &q->tx.ring_ref);
+	if (err)
+		goto err_release;
+	err = xenbus_setup_ring(xbdev, GFP_KERNEL, &q->rx.shared, 1, &q->rx.ring_ref);
+	if (err)
+		goto err_release;
+	xpv_front_init(&q->tx.ring, q->tx.shared, 1, XPV_NET_TX_STRIDE);
+	xpv_front_init(&q->rx.ring, q->rx.shared, 1, XPV_NET_RX_STRIDE);
+	err = xpv_netfront_tx_connect(q);
+	if (err)
+		goto err_release;
+	err = xpv_netfront_rx_connect(q);
+	if (err)
+		goto err_release;
+	err = open_channels(q, split);
+	if (err)
+		goto err_close_channels;
+	return 0;
+
+err_close_channels:
+	close_channels(q);
+err_release:
+	xpv_netfront_queue_release(q);
+	xenbus_dev_fatal(xbdev, err, "setting up queue %u", q->id);
+	return err;
+}
+
+void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+
+	ASSERT_RTNL();
+	q->started = true;
+	napi_enable(&q->rx.napi);
+	napi_enable(&q->tx.napi);
+	__netif_tx_lock_bh(txq);
+	q->tx.up = true;
+	netif_tx_wake_queue(txq);
+	__netif_tx_unlock_bh(txq);
+	/* Post buffers, and give the EOI of an event that came before anybody listened. */
+	local_bh_disable();
+	napi_schedule(&q->rx.napi);
+	napi_schedule(&q->tx.napi);
+	local_bh_enable();
+}
+
+void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+
+	ASSERT_RTNL();
+	/* No sender comes past this. */
+	__netif_tx_lock_bh(txq);
+	netif_tx_stop_queue(txq);
+	q->tx.up = false;
+	__netif_tx_unlock_bh(txq);
+	/* Nor a poll: a disabled one is not scheduled, whoever asks for it. */
+	if (q->started) {
+		napi_disable(&q->tx.napi);
+		napi_disable(&q->rx.napi);
+	}
+	q->started = false;
+	/* What asks: the poll that could begin this anew is gone, ... */
+	cancel_delayed_work_sync(&q->rx.refill);
+	/* ... and the polls and senders were the last to use the channels. */
+	close_channels(q);
+}
+
+int xpv_netfront_claim(grant_ref_t *ref, u32 n)
+{
+	grant_ref_t head;
+	int err = gnttab_alloc_grant_references(n, &head);
+
+	if (err)
+		return err;
+	/* They are ours to the last: claiming can't fail. */
+	while (n--)
+		*ref++ = gnttab_claim_grant_reference(&head);
+	return 0;
+}
+
+void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue *q,
+			     unsigned int id)
+{
+	u32 i;
+
+	q->front = np;
+	q->id = id;
+	q->tx.ring_ref = INVALID_GRANT_REF;
+	q->rx.ring_ref = INVALID_GRANT_REF;
+	for (i = 0; i < XPV_NETFRONT_SLOTS; i++)
+		q->tx.gref[i] = INVALID_GRANT_REF;
+	u64_stats_init(&q->tx.syncp);
+	u64_stats_init(&q->rx.syncp);
+	INIT_DELAYED_WORK(&q->rx.refill, xpv_netfront_refill_work);
+	netif_napi_add_tx(np->netdev, &q->tx.napi, xpv_netfront_poll_tx);
+	netif_napi_add(np->netdev, &q->rx.napi, xpv_netfront_poll_rx);
+}
+
+void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q)
+{
+	netif_napi_del(&q->rx.napi);
+	netif_napi_del(&q->tx.napi);
+}
+
+/*
+ * The pages of an skb that the backend still maps though the connection is over. No memory
+ * goes back to the system before its grant is ended, and the head of an skb is no
+ * page whose reference could be given away, so the skb stays as a whole.
+ */
+struct lingering {
+	struct list_head list;
+	struct sk_buff *skb;	/* one reference */
+	grant_ref_t gref;
+};
+
+static void retry_lingering(struct work_struct *work);
+
+static DEFINE_MUTEX(linger_lock);	/* protects the list */
+static LIST_HEAD(linger_list);
+static DECLARE_DELAYED_WORK(linger_work, retry_lingering);
+
+static void retry_lingering(struct work_struct *work)
+{
+	struct lingering *l, *next;
+
+	mutex_lock(&linger_lock);
+	list_for_each_entry_safe(l, next, &linger_list, list) {
+		if (!gnttab_try_end_foreign_access(l->gref))
+			continue;
+		list_del(&l->list);
+		kfree_skb(l->skb);
+		kfree(l);
+	}
+	if (!list_empty(&linger_list))
+		schedule_delayed_work(&linger_work, HZ);
+	mutex_unlock(&linger_lock);
+}
+
+void xpv_netfront_linger(struct sk_buff *skb, grant_ref_t gref)
+{
+	struct lingering *l = kmalloc(sizeof(*l), GFP_KERNEL);
+
+	/* Never to be freed without memory to remember it by. */
+	skb_get(skb);
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	if (!l)
+		return;
+	l->skb = skb;
+	l->gref = gref;
+	mutex_lock(&linger_lock);
+	list_add_tail(&l->list, &linger_list);
+	schedule_delayed_work(&linger_work, HZ);
+	mutex_unlock(&linger_lock);
+}
+
+void xpv_netfront_linger_end(void)
+{
+	struct lingering *l, *next;
+
+	cancel_delayed_work_sync(&linger_work);
+	list_for_each_entry_safe(l, next, &linger_list, list) {
+		if (gnttab_try_end_foreign_access(l->gref))
+			kfree_skb(l->skb);
+		else
+			pr_warn("grant %u is still mapped, its page is lost\n", l->gref);
+		kfree(l);
+	}
+}
+

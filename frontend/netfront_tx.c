@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Packets from the guest's stack to the backend, and the answers to them.
+ *
+ * The front of a packet is copied to a small buffer that its id keeps granted;
+ * what is longer is granted where it lies, until it is answered. A packet that fits the
+ * buffer is free at once, so nobody waits for its answer, and answers nobody waits for
+ * raise no event: they are taken when slots run low.
+ */
+#include "netfront.h"
+
+#include <linux/skbuff.h>
+#include <xen/page.h>
+
+/* Answers that are worth taking while the sender is at it anyway. */
+#define REAP_BATCH	32u
+
+/* Of an skb that waits for answers. */
+struct cb {
+	u16 left;	/* granted slots that are not answered */
+};
+
+static struct cb *cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct cb) > sizeof(skb->cb));
+	return (struct cb *)skb->cb;
+}
+
+/* A packet on its way into slots. */
+struct packing {
+	struct xpv_netfront_queue *queue;
+	struct sk_buff *skb;
+	u32 left;	/* bytes that are in no slot yet */
+	u32 head;	/* bytes to copy from the front */
+	u16 flags;	/* of the first slot */
+	bool first;	/* the next slot is it */
+};
+
+static struct netdev_queue *queue_of(struct xpv_netfront_queue *q)
+{
+	return netdev_get_tx_queue(q->front->netdev, q->id);
+}
+
+static void *copy_buffer(struct xpv_netfront_tx *tx, u32 id)
+{
+	u32 at = id * tx->copy_size;
+
+	return page_address(tx->copy_page[at / XPV_PAGE_SIZE]) + at % XPV_PAGE_SIZE;
+}
+
+/* There is one: ids in use and extras together are the ring's unanswered slots. */
+static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
+{
+	struct xpv_netfront_tx *tx = &p->queue->tx;
+	u16 id = tx->free_id[--tx->free_ids];
+
+	tx->slot[id].state = state;
+	tx->slot[id].first = p->first;
+	return id;
+}
+
+static void put_gso(struct xpv_netfront_tx *tx, const struct sk_buff *skb)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	struct xpv_net_txreq slot = { 0 };
+	struct xpv_net_extra extra = {
+		.type = XPV_NET_EXTRA_GSO,
+		.gso.size = info->gso_size,
+		.gso.type = info->gso_type & SKB_GSO_TCPV6 ? XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
+	};
+
+	memcpy(&slot, &extra, sizeof(extra));
+	memcpy(xpv_front_next(&tx->ring), &slot, sizeof(slot));
+	tx->extras++;
+}
+
+/* The next @size bytes of the packet are found at @offset of the page @gref. */
+static void put_slot(struct packing *p, u16 id, grant_ref_t gref, u32 offset, u32 size)
+{
+	struct xpv_netfront_tx *tx = &p->queue->tx;
+	struct xpv_net_txreq req = {
+		.gref = gref,
+		.offset = offset,
+		.id = id,
+		.size = p->first ? p->skb->len : size,
+	};
+
+	p->left -= size;
+	req.flags = (p->first ? p->flags : 0) | (p->left ? XPV_NET_TX_MORE : 0);
+	memcpy(xpv_front_next(&tx->ring), &req, sizeof(req));
+	if (p->first && p->flags & XPV_NET_TX_EXTRA)
+		put_gso(tx, p->skb);
+	p->first = false;
+}
+
+static void put_copy(struct packing *p, u32 size)
+{
+	struct xpv_netfront_tx *tx = &p->queue->tx;
+	u16 id = take_id(p, XPV_NETFRONT_COPIED);
+	u32 at = id * tx->copy_size;
+
+	/* Can't fail: the packet is that long. */
+	skb_copy_bits(p->skb, p->skb->len - p->left, copy_buffer(tx, id), size);
+	put_slot(p, id, tx->copy_ref[at / XPV_PAGE_SIZE], at % XPV_PAGE_SIZE, size);
+}
+
+/* Grant @len bytes from @offset of @page on, a page at a time. */
+static void put_pages(struct packing *p, struct page *page, u32 offset, u32 len)
+{
+	struct xpv_netfront_tx *tx = &p->queue->tx;
+	u16 domid = p->queue->front->xbdev->otherend_id;
+
+	page += offset / XPV_PAGE_SIZE;
+	offset %= XPV_PAGE_SIZE;
+	while (len) {
+		u32 size = min(len, XPV_PAGE_SIZE - offset);
+		u16 id = take_id(p, XPV_NETFRONT_GRANTED);
+		struct xpv_netfront_txslot *slot = &tx->slot[id];
+
+		gnttab_page_grant_foreign_access_ref_one(tx->gref[id], domid, page, 1);
+		slot->skb = p->skb;
+		cb(p->skb)->left++;
+		put_slot(p, id, tx->gref[id], offset, size);
+		page++;
+		offset = 0;
+		len -= size;
+	}
+}
+
+static u32 pages_of(unsigned long offset, u32 len)
+{
+	return DIV_ROUND_UP(offset % XPV_PAGE_SIZE + len, XPV_PAGE_SIZE);
+}
+
+static u32 count_slots(const struct sk_buff *skb, u32 head)
+{
+	u32 i, n = head ? 1 : 0, rest = skb_headlen(skb) - head;
+
+	if (rest)
+		n += pages_of(offset_in_page(skb->data + head), rest);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		n += pages_of(skb_frag_off(frag), skb_frag_size(frag));
+	}
+	return n;
+}
+
+/* How much to copy, so that the first slot holds an Ethernet header at least. */
+static u32 head_of(const struct sk_buff *skb)
+{
+	if (skb_headlen(skb) <= XPV_NETFRONT_COPY)
+		return skb_headlen(skb);
+	return XPV_PAGE_SIZE - offset_in_page(skb->data) < ETH_HLEN ? XPV_NETFRONT_COPY : 0;
+}
+
+/* Make @p->skb one that fits: set how much of it is copied. False: it can't be sent. */
+static bool prepare(struct packing *p)
+{
+	struct xpv_netfront_tx *tx = &p->queue->tx;
+	struct sk_buff *skb = p->skb;
+
+	if (skb->len < ETH_HLEN || skb->len > XPV_NET_MAX_PACKET)
+		return false;
+	/* What the backend takes may have shrunk since the stack looked. */
+	if (skb_is_gso(skb) &&
+	    !net_gso_ok(p->queue->front->netdev->features, skb_shinfo(skb)->gso_type))
+		return false;
+	if (tx->bounce || skb->len <= tx->copy_size) {
+		p->head = skb->len;
+		return true;
+	}
+	/* Another domain's page is not ours to grant. */
+	if (skb_orphan_frags(skb, GFP_ATOMIC) || !pskb_may_pull(skb, ETH_HLEN))
+		return false;
+	p->head = head_of(skb);
+	if (count_slots(skb, p->head) > XPV_NET_MAX_SLOTS) {
+		if (skb_linearize(skb))
+			return false;
+		p->head = head_of(skb);
+	}
+	return true;
+}
+
+/* Fill slots. True: the skb stays until it is answered, false: it is done with. */
+static bool pack(struct packing *p)
+{
+	struct sk_buff *skb = p->skb;
+	u32 i;
+
+	p->flags = 0;
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		p->flags = XPV_NET_TX_CSUM_BLANK | XPV_NET_TX_VALIDATED;
+	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
+		p->flags = XPV_NET_TX_VALIDATED;
+	if (skb_is_gso(skb))
+		p->flags |= XPV_NET_TX_EXTRA;
+	p->first = true;
+	p->left = skb->len;
+	cb(skb)->left = 0;
+
+	for (i = p->head; i; i -= min(i, p->queue->tx.copy_size))
+		put_copy(p, min(i, p->queue->tx.copy_size));
+	if (!p->left)
+		return false;
+	if (p->head < skb_headlen(skb))
+		put_pages(p, virt_to_page(skb->data + p->head),
+			  offset_in_page(skb->data + p->head), skb_headlen(skb) - p->head);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		put_pages(p, skb_frag_page(frag), skb_frag_off(frag), skb_frag_size(frag));
+	}
+	return true;
+}
+
+/* Take one answer. NULL, or what is wrong with it. Adds an skb that is done to @bytes. */
+static const char *take_answer(struct xpv_netfront_tx *tx, const struct xpv_net_txrsp *rsp,
+			       int budget, u32 *packets, u32 *bytes)
+{
+	struct xpv_netfront_txslot *slot;
+	struct sk_buff *skb;
+
+	if (rsp->status == XPV_NET_NULL) {
+		if (!tx->extras)
+			return "answered an extra that was not sent";
+		tx->extras--;
+		return NULL;
+	}
+	if (rsp->id >= XPV_NETFRONT_SLOTS || tx->slot[rsp->id].state == XPV_NETFRONT_FREE)
+		return "answered a packet that was not sent";
+	slot = &tx->slot[rsp->id];
+	if (slot->state == XPV_NETFRONT_GRANTED) {
+		if (!gnttab_end_foreign_access_ref(tx->gref[rsp->id]))
+			return "answered a packet and keeps its page";
+		skb = slot->skb;
+		slot->skb = NULL;
+		if (!--cb(skb)->left) {
+			tx->waiting--;
+			++*packets;
+			*bytes += skb->len;
+			napi_consume_skb(skb, budget);
+		}
+	}
+	if (slot->first && rsp->status < 0) {
+		u64_stats_update_begin(&tx->syncp);
+		u64_stats_inc(&tx->errors);
+		u64_stats_update_end(&tx->syncp);
+	}
+	slot->state = XPV_NETFRONT_FREE;
+	tx->free_id[tx->free_ids++] = rsp->id;
+	return NULL;
+}
+
+/* Take all answers there are. @budget as of the poll, 0 when it is none. */
+static void reap(struct xpv_netfront_queue *q, int budget)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct netdev_queue *txq = queue_of(q);
+	u32 n, packets = 0, bytes = 0;
+	struct xpv_net_txrsp rsp;
+	const char *wrong = NULL;
+
+	n = xpv_front_pending(&tx->ring);
+	if (n)
+		WRITE_ONCE(tx->channel->worked, true);
+	while (n-- && !wrong) {
+		xpv_ring_copy(&tx->ring, tx->ring.cons, &rsp, sizeof(rsp));
+		tx->ring.cons++;
+		wrong = take_answer(tx, &rsp, budget, &packets, &bytes);
+	}
+	if (packets)
+		netdev_tx_completed_queue(txq, packets, bytes);
+	if (wrong)
+		xpv_ring_break(&tx->ring);
+	else if (netif_tx_queue_stopped(txq) && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM)
+		netif_tx_wake_queue(txq);
+	if (unlikely(xpv_ring_broken(&tx->ring)))
+		xpv_netfront_fail(q->front, wrong ? wrong : "answered more than was sent");
+}
+
+/*
+ * Ask for an event if anybody waits for one: when half of what is open will have been answered,
+ * but no sooner than a whole large packet. All of it gets answered, so it comes.
+ * All requests are published.
+ */
+static void arm(struct xpv_netfront_queue *q, int budget)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct xpv_ring *ring = &tx->ring;
+
+	while (tx->waiting || netif_xmit_stopped(queue_of(q))) {
+		u32 pending = xpv_front_pending(ring);
+		u32 open = xpv_front_inflight(ring) - pending;
+		u32 ahead = pending + max(min(open, XPV_NET_MAX_SLOTS), open / 2);
+
+		/* Each turn takes answers, and nobody sends meanwhile. */
+		if (open && pending < REAP_BATCH) {
+			if (xpv_front_rearm(ring, ahead) < ahead)
+				return;
+			/* It may come nevertheless. */
+			WRITE_ONCE(tx->channel->forgive, true);
+		}
+		if (!xpv_front_inflight(ring) || xpv_ring_broken(ring))
+			return;
+		reap(q, budget);
+	}
+}
+
+static void drop(struct xpv_netfront_tx *tx, struct sk_buff *skb)
+{
+	u64_stats_update_begin(&tx->syncp);
+	u64_stats_inc(&tx->dropped);
+	u64_stats_update_end(&tx->syncp);
+	dev_kfree_skb_any(skb);
+}
+
+/* Returns whether the backend has to be told now. */
+static bool send(struct xpv_netfront_queue *q, struct sk_buff *skb)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct packing p = { .queue = q, .skb = skb };
+	bool more = netdev_xmit_more();
+	u32 len;
+
+	if (unlikely(!prepare(&p))) {
+		drop(tx, skb);
+		return !more;
+	}
+	len = skb->len;
+	skb_tx_timestamp(skb);
+	u64_stats_update_begin(&tx->syncp);
+	u64_stats_inc(&tx->packets);
+	u64_stats_add(&tx->bytes, len);
+	u64_stats_update_end(&tx->syncp);
+
+	if (pack(&p)) {
+		tx->waiting++;
+		return __netdev_tx_sent_queue(queue_of(q), len, more);
+	}
+	dev_consume_skb_any(skb);
+	return !more;
+}
+
+/* Single producer: the stack holds the transmit queue's lock. */
+netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+	struct xpv_netfront_queue *q = &np->queue[skb_get_queue_mapping(skb)];
+	struct xpv_netfront_tx *tx = &q->tx;
+	bool kick;
+
+	if (unlikely(!tx->up || xpv_ring_broken(&tx->ring) ||
+		     xpv_front_free(&tx->ring) < XPV_NETFRONT_ROOM)) {
+		drop(tx, skb);
+		return NETDEV_TX_OK;
+	}
+	kick = send(q, skb);
+	if (xpv_front_free(&tx->ring) < XPV_NETFRONT_SLOTS / 2)
+		reap(q, 0);
+	if (unlikely(xpv_front_free(&tx->ring) < XPV_NETFRONT_ROOM)) {
+		netif_tx_stop_queue(queue_of(q));
+		kick = true;
+	}
+	if (kick) {
+		bool notify = xpv_front_publish(&tx->ring);
+
+		arm(q, 0);
+		if (notify)
+			notify_remote_via_irq(tx->channel->irq);
+	}
+	return NETDEV_TX_OK;
+}
+
+int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
+{
+	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, tx.napi);
+	struct netdev_queue *txq = queue_of(q);
+
+	__netif_tx_lock(txq, smp_processor_id());
+	reap(q, budget);
+	arm(q, budget);
+	__netif_tx_unlock(txq);
+
+	/* Without a budget it is netpoll that wants free slots: the real poll is still to come. */
+	if (budget && napi_complete_done(napi, 0) && !xpv_ring_broken(&q->tx.ring))
+		xpv_netfront_eoi(q->tx.channel, XPV_NETFRONT_TX);
+	return 0;
+}
+
+/* The connection is over and so is the packet. */
+static void abandon(struct sk_buff *skb, grant_ref_t gref)
+{
+	if (!gnttab_try_end_foreign_access(gref))
+		xpv_netfront_linger(skb, gref);
+	if (!--cb(skb)->left)
+		kfree_skb(skb);
+}
+
+void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	u32 i;
+
+	for (i = 0; i < tx->copy_pages; i++)
+		gnttab_end_foreign_access(tx->copy_ref[i], tx->copy_page[i]);
+	tx->copy_pages = 0;
+	for (i = 0; i < XPV_NETFRONT_SLOTS; i++) {
+		struct xpv_netfront_txslot *slot = &tx->slot[i];
+
+		if (slot->state == XPV_NETFRONT_GRANTED)
+			abandon(slot->skb, tx->gref[i]);
+		else if (tx->gref[i] != INVALID_GRANT_REF)
+			gnttab_free_grant_reference(tx->gref[i]);
+		tx->gref[i] = INVALID_GRANT_REF;
+		slot->skb = NULL;
+		slot->state = XPV_NETFRONT_FREE;
+	}
+	tx->free_ids = 0;
+	tx->waiting = 0;
+	netdev_tx_reset_queue(queue_of(q));
+}
+
+/* Copy buffers for every id, granted until the release. */
+static int grant_copies(struct xpv_netfront_queue *q)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	u32 pages;
+
+	tx->bounce = q->front->untrusted;
+	tx->copy_size = tx->bounce ? XPV_PAGE_SIZE : XPV_NETFRONT_COPY;
+	pages = XPV_NETFRONT_SLOTS * tx->copy_size / XPV_PAGE_SIZE;
+	while (tx->copy_pages < pages) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		int ref;
+
+		if (!page)
+			return -ENOMEM;
+		ref = gnttab_grant_foreign_access(q->front->xbdev->otherend_id,
+						  xen_page_to_gfn(page), 1);
+		if (ref < 0) {
+			__free_page(page);
+			return ref;
+		}
+		tx->copy_page[tx->copy_pages] = page;
+		tx->copy_ref[tx->copy_pages++] = ref;
+	}
+	return 0;
+}
+
+/* What it took before an error is left to the release. */
+int xpv_netfront_tx_connect(struct xpv_netfront_queue *q)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	u32 i;
+	int err;
+
+	err = grant_copies(q);
+	if (err)
+		return err;
+	err = xpv_netfront_claim(tx->gref, XPV_NETFRONT_SLOTS);
+	if (err)
+		return err;
+	for (i = 0; i < XPV_NETFRONT_SLOTS; i++)
+		tx->free_id[i] = i;
+	tx->free_ids = XPV_NETFRONT_SLOTS;
+	tx->extras = 0;
+	return 0;
+}

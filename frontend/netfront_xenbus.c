@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The handshake with the backend: netif.h's, from the guest's side. */
+#include "netfront.h"
+
+#include <linux/delay.h>
+#include <linux/rtnetlink.h>
+
+/* How long a backend may take to let go of a device that is removed. */
+#define LET_GO_MS	5000
+
+static unsigned int ask(struct xpv_netfront *np, const char *key)
+{
+	return xenbus_read_unsigned(np->xbdev->otherend, key, 0);
+}
+
+static void stop_queues(struct xpv_netfront *np)
+{
+	unsigned int i;
+
+	rtnl_lock();
+	netif_carrier_off(np->netdev);
+	for (i = 0; i < np->queues; i++)
+		xpv_netfront_queue_stop(&np->queue[i]);
+	rtnl_unlock();
+}
+
+static void release_queues(struct xpv_netfront *np)
+{
+	unsigned int i;
+
+	for (i = 0; i < np->queues; i++)
+		xpv_netfront_queue_release(&np->queue[i]);
+}
+
+/* Turn what the backend can do into what the stack may hand us. */
+static void adopt_features(struct xpv_netfront *np)
+{
+	netdev_features_t takes = 0;
+
+	if (ask(np, "feature-sg"))
+		takes |= NETIF_F_SG;
+	if (!ask(np, "feature-no-csum-offload"))
+		takes |= NETIF_F_IP_CSUM;
+	if (ask(np, "feature-ipv6-csum-offload"))
+		takes |= NETIF_F_IPV6_CSUM;
+	if (ask(np, "feature-gso-tcpv4"))
+		takes |= NETIF_F_TSO;
+	if (ask(np, "feature-gso-tcpv6"))
+		takes |= NETIF_F_TSO6;
+	rtnl_lock();
+	np->takes = takes;
+	netdev_update_features(np->netdev);
+	rtnl_unlock();
+}
+
+/*
+ * Keys that another driver may have left in our node, and a backend would obey: one of two
+ * sets of channels, and what we don't ask for.
+ */
+static const char *const leftovers[] = {
+	"event-channel", "event-channel-tx", "event-channel-rx",
+	"ctrl-ring-ref", "event-channel-ctrl",
+	"feature-no-csum-offload", "request-multicast-control", "xdp-headroom",
+};
+
+/* What we can do, and what we ask of every backend. */
+static const char *const offers[] = {
+	"request-rx-copy", "feature-rx-notify", "feature-sg",
+	"feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload",
+};
+
+static int write_queue(struct xenbus_transaction xbt, struct xpv_netfront_queue *q)
+{
+	const char *node = q->front->xbdev->nodename;
+	int err;
+
+	err = xenbus_printf(xbt, node, "tx-ring-ref", "%u", q->tx.ring_ref);
+	if (err)
+		return err;
+	err = xenbus_printf(xbt, node, "rx-ring-ref", "%u", q->rx.ring_ref);
+	if (err)
+		return err;
+	if (q->tx.channel == q->rx.channel)
+		return xenbus_printf(xbt, node, "event-channel", "%u", q->tx.channel->port);
+	err = xenbus_printf(xbt, node, "event-channel-tx", "%u", q->tx.channel->port);
+	if (err)
+		return err;
+	return xenbus_printf(xbt, node, "event-channel-rx", "%u", q->rx.channel->port);
+}
+
+static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count)
+{
+	const char *node = np->xbdev->nodename;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(leftovers); i++) {
+		err = xenbus_rm(xbt, node, leftovers[i]);
+		if (err && err != -ENOENT)
+			return err;
+	}
+	for (i = 0; i < ARRAY_SIZE(offers); i++) {
+		err = xenbus_write(xbt, node, offers[i], "1");
+		if (err)
+			return err;
+	}
+	/* A single queue is written flat, but whoever offers more looks for the number. */
+	if (count) {
+		err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", np->queues);
+		if (err)
+			return err;
+	}
+	return write_queue(xbt, &np->queue[0]);
+}
+
+static int publish(struct xpv_netfront *np)
+{
+	bool count = ask(np, "multi-queue-max-queues");
+	struct xenbus_transaction xbt;
+	int err;
+
+	do {
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
+		err = write_keys(xbt, np, count);
+		if (err) {
+			xenbus_transaction_end(xbt, 1);
+			return err;
+		}
+		err = xenbus_transaction_end(xbt, 0);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/* Everything up to Connected, which the caller publishes. */
+static int connect(struct xpv_netfront *np)
+{
+	struct xenbus_device *xbdev = np->xbdev;
+	bool split;
+	int err;
+
+	if (!ask(np, "feature-rx-copy")) {
+		xenbus_dev_fatal(xbdev, -EOPNOTSUPP, "backend without feature-rx-copy");
+		return -EOPNOTSUPP;
+	}
+	split = ask(np, "feature-split-event-channels");
+	np->untrusted = !xpv_netfront_trusts(xbdev);
+	clear_bit(0, &np->failed);
+	adopt_features(np);
+
+	/* Of an earlier connection, if nobody had the occasion before. */
+	release_queues(np);
+	err = xpv_netfront_queue_connect(&np->queue[0], split);
+	if (err)
+		return err;
+	err = publish(np);
+	if (err) {
+		xenbus_dev_fatal(xbdev, err, "writing our end of the handshake");
+		stop_queues(np);
+		release_queues(np);
+		return err;
+	}
+	rtnl_lock();
+	xpv_netfront_queue_start(&np->queue[0]);
+	rtnl_unlock();
+	if (np->untrusted)
+		dev_info(&xbdev->dev, "backend is not trusted: all data is copied\n");
+	return 0;
+}
+
+/* The backend takes part: let the stack know, and the neighbours. */
+static void link_up(struct xpv_netfront *np)
+{
+	if (!netif_carrier_ok(np->netdev))
+		netif_carrier_on(np->netdev);
+	netdev_notify_peers(np->netdev);
+}
+
+static int enter(void *dev, enum xpv_state next)
+{
+	struct xpv_netfront *np = dev;
+	int err;
+
+	switch (next) {
+	case XPV_INITIALISING:
+		return xenbus_switch_state(np->xbdev, XenbusStateInitialising);
+	case XPV_CONNECTED:
+		err = connect(np);
+		return err ? err : xenbus_switch_state(np->xbdev, XenbusStateConnected);
+	case XPV_CLOSING:
+		stop_queues(np);
+		return xenbus_switch_state(np->xbdev, XenbusStateClosing);
+	case XPV_CLOSED:
+		return xenbus_frontend_closed(np->xbdev);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The device goes where it should, or is closed. */
+static void set_state(struct xpv_netfront *np, enum xpv_state target)
+{
+	lockdep_assert_held(&np->state_lock);
+	if (xpv_walk_state(&np->state, target, enter, np))
+		xpv_walk_state(&np->state, XPV_CLOSED, enter, np);
+}
+
+void xpv_netfront_fail(struct xpv_netfront *np, const char *why)
+{
+	if (test_and_set_bit(0, &np->failed))
+		return;
+	dev_err(&np->xbdev->dev, "backend %s: device is closed\n", why);
+	netif_carrier_off(np->netdev);
+	schedule_work(&np->fail_work);
+}
+
+static void close_failed(struct work_struct *work)
+{
+	struct xpv_netfront *np = container_of(work, struct xpv_netfront, fail_work);
+
+	mutex_lock(&np->state_lock);
+	/* Unless it was connected anew in the meantime. */
+	if (test_bit(0, &np->failed))
+		set_state(np, XPV_CLOSED);
+	mutex_unlock(&np->state_lock);
+}
+
+static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state)
+{
+	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
+	enum xpv_state back = (enum xpv_state)state;
+	enum xpv_state target;
+
+	mutex_lock(&np->state_lock);
+	target = xpv_front_target(np->state, back);
+	/*
+	 * Our rings and Connected are published in one step, and to a backend in InitWait
+	 * only: any later state is still that of an earlier connection.
+	 */
+	if (target == XPV_INITIALISED)
+		target = back == XPV_INIT_WAIT ? XPV_CONNECTED : np->state;
+	set_state(np, target);
+	if (np->state == XPV_CONNECTED && back == XPV_CONNECTED)
+		link_up(np);
+	/* Now it maps nothing of ours any more. */
+	if (np->state == XPV_CLOSED && (back == XPV_CLOSED || back == XPV_UNKNOWN))
+		release_queues(np);
+	mutex_unlock(&np->state_lock);
+}
+
+static int read_mac(struct net_device *dev, struct xenbus_device *xbdev)
+{
+	u8 mac[ETH_ALEN];
+	int n;
+
+	n = xenbus_scanf(XBT_NIL, xbdev->nodename, "mac", "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx",
+			 &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]);
+	if (n < 0)
+		return n;
+	if (n != ETH_ALEN || !is_valid_ether_addr(mac))
+		return -EINVAL;
+	eth_hw_addr_set(dev, mac);
+	return 0;
+}
+
+static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
+{
+	struct xpv_netfront *np;
+	struct net_device *dev;
+	int err;
+
+	dev = xpv_netfront_create(xbdev);
+	if (!dev) {
+		xenbus_dev_fatal(xbdev, -ENOMEM, "creating the interface");
+		return -ENOMEM;
+	}
+	np = netdev_priv(dev);
+	mutex_init(&np->state_lock);
+	INIT_WORK(&np->fail_work, close_failed);
+	dev_set_drvdata(&xbdev->dev, np);
+	err = read_mac(dev, xbdev);
+	if (err) {
+		xenbus_dev_fatal(xbdev, err, "reading mac");
+		goto err_destroy;
+	}
+	err = register_netdev(dev);
+	if (err) {
+		xenbus_dev_fatal(xbdev, err, "registering the interface");
+		goto err_destroy;
+	}
+	/* Another driver may have left it closed. The backend's answer comes by its watch. */
+	np->state = XPV_INITIALISING;
+	err = xenbus_switch_state(xbdev, XenbusStateInitialising);
+	if (err)
+		goto err_unregister;
+	return 0;
+
+err_unregister:
+	unregister_netdev(dev);
+err_destroy:
+	dev_set_drvdata(&xbdev->dev, NULL);
+	xpv_netfront_destroy(dev);
+	return err;
+}
+
+/* Ask the backend to unmap what is ours, and give it a while. It may be gone, or hostile. */
+static void take_leave(struct xpv_netfront *np)
+{
+	unsigned int ms;
+
+	xenbus_switch_state(np->xbdev, XenbusStateClosing);
+	for (ms = 0; ms < LET_GO_MS; ms += 10) {
+		if (ask(np, "state") != XenbusStateConnected)
+			return;
+		msleep(10);
+	}
+	dev_warn(&np->xbdev->dev, "backend does not let go of the device\n");
+}
+
+/* The watch on the backend is gone: nobody calls us any more but the netdev's users. */
+static void remove(struct xenbus_device *xbdev)
+{
+	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
+
+	mutex_lock(&np->state_lock);
+	stop_queues(np);
+	if (np->state == XPV_CONNECTED)
+		take_leave(np);
+	np->state = XPV_CLOSED;
+	release_queues(np);
+	mutex_unlock(&np->state_lock);
+	/* No poll, no sender to schedule it again; and it finds the state that it wants. */
+	cancel_work_sync(&np->fail_work);
+
+	unregister_netdev(np->netdev);
+	dev_set_drvdata(&xbdev->dev, NULL);
+	xpv_netfront_destroy(np->netdev);
+}
+
+/*
+ * We wake up in front of another backend, with none of the old grants and channels. The
+ * interface stays, without a link; the new backend's InitWait starts the handshake.
+ */
+static int resume(struct xenbus_device *xbdev)
+{
+	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
+
+	mutex_lock(&np->state_lock);
+	stop_queues(np);
+	release_queues(np);
+	clear_bit(0, &np->failed);
+	np->state = XPV_INITIALISING;
+	mutex_unlock(&np->state_lock);
+	return 0;
+}
+
+static const struct xenbus_device_id ids[] = {
+	{ "vif" },
+	{ "" }
+};
+
+struct xenbus_driver xpv_netfront_driver = {
+	.name			= "xpv-vif",
+	.ids			= ids,
+	.probe			= probe,
+	.remove			= remove,
+	.resume			= resume,
+	.otherend_changed	= backend_changed,
+};
