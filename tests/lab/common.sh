@@ -7,7 +7,7 @@ set -euo pipefail
 lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$lab/../.." && pwd)
 cache=${XPV_CACHE:-/var/cache/xpv}
-host_packages=(mmdebstrap qemu-system-x86 e2fsprogs cpio xz-utils)
+host_packages=(mmdebstrap qemu-system-x86 e2fsprogs cpio xz-utils zstd)
 space_needed_gib=8
 
 stage_total=0 stage_number=0 stage_name='' stage_log=''

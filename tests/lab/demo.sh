@@ -50,7 +50,7 @@ stage 'building the lab image (cached afterwards)'
 logged "$top/build/lab/image.log" "$lab/image.sh" || die 'the image could not be built'
 LAB_MODULES=''
 stage 'building the modules for Linux 6.12'
-if [ $FRONT$BACK = linuxlinux ] || [ $FRONT$BACK = linuxqdisk ]; then
+if [ "$FRONT" != xpv ] && [ "$BACK" != xpv ]; then
 	note 'not needed: only the in-tree drivers were asked for'
 else
 	logged "$top/build/lab/build.log" "$lab/build.sh" 6.12 || die 'the modules could not be built'

@@ -78,7 +78,7 @@ boot() {
 		-serial "file:$dir/console.log" -serial "file:$dir/channel" \
 		-kernel "$image/xen" \
 		-append "console=com1 dom0_mem=2048M,max:2048M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=warning guest_loglvl=warning conring_size=512k" \
-		-initrd "$image/vmlinuz console=hvc0 net.ifnames=0 quiet,$image/initrd" \
+		-initrd "$image/vmlinux console=hvc0 net.ifnames=0 quiet,$image/initrd" \
 		-drive "file=$image/root.img,if=none,id=d0,format=raw,snapshot=on" -device "virtio-blk-pci,drive=d0,$disk" \
 		-drive "file=$dir/payload.img,if=none,id=d1,format=raw,read-only=on" -device "virtio-blk-pci,drive=d1,$disk" \
 		-drive "file=$dir/results.img,if=none,id=d2,format=raw" -device "virtio-blk-pci,drive=d2,$disk" \
@@ -96,7 +96,7 @@ rm -rf "$dir"
 mkdir -p "$dir"
 payload
 truncate -s 64M "$dir/results.img"
-: >"$dir/channel" >"$dir/console.log"
+touch "$dir/channel" "$dir/console.log"
 boot
 trap stop EXIT
 trap 'exit 130' INT TERM

@@ -30,14 +30,15 @@ until_ok() {
 
 # --- the guest as a place where commands run ---
 
-# answered PATH SEQ SECONDS: waits for the agent; 125 when the guest has gone.
+# answered SEQ SECONDS: waits for the agent's answer to SEQ and leaves it in
+# $answer as "SEQ CODE PIECES"; 124 after SECONDS, 125 when the guest has gone.
 answered() {
-	local fd watcher status=124
-	exec {fd}< <(exec timeout "$3" xenstore-watch "$1/done" 3>&-)
+	local path=/local/domain/$domid/data fd watcher status=124 end=$((SECONDS + $2))
+	exec {fd}< <(exec xenstore-watch "$path/done" 3>&-)
 	watcher=$!
-	while read -r -u "$fd" _; do
-		[ "$(xenstore-read "$1/done" 2>/dev/null)" != "$2" ] || { status=0; break; }
-		xenstore-exists "$1" || { status=125; break; }
+	while read -r -t $((end - SECONDS > 0 ? end - SECONDS : 1)) -u "$fd" _; do
+		answer=$(xenstore-read "$path/done" 2>/dev/null) || xenstore-exists "$path" || { status=125; break; }
+		[ "${answer%% *}" != "$1" ] || { status=0; break; }
 	done
 	exec {fd}<&-
 	kill "$watcher" 2>/dev/null
@@ -47,14 +48,16 @@ answered() {
 # guest COMMAND: runs it by the guest's shell, prints its output, returns its
 # code; 124 is no answer within $GUEST_LIMIT seconds, 125 a guest that has gone.
 guest() {
-	local path=/local/domain/$domid/data seq=$EPOCHREALTIME code pieces n
-	xenstore-write "$path/cmd" "$(printf '%s\n' "$*" | base64 -w 0)" "$path/seq" "$seq" || return 125
-	answered "$path" "$seq" "${GUEST_LIMIT:-60}" || return
-	read -r code pieces < <(xenstore-read "$path/code")
-	for ((n = 0; n < pieces; n++)); do
-		xenstore-read "$path/out/$n"
-	done | base64 -di
-	return "$code"
+	local path=/local/domain/$domid/data seq=$EPOCHREALTIME answer
+	xenstore-write "$path/cmd" "$(base64 -w 0 <<<"$*")" "$path/seq" "$seq" 2>/dev/null || return 125
+	answered "$seq" "${GUEST_LIMIT:-60}" || return
+	# SEQ CODE PIECES
+	# shellcheck disable=SC2086
+	set -- $answer
+	if [ "$3" -gt 0 ]; then
+		eval "xenstore-read $path/out/{0..$(($3 - 1))}" | base64 -di
+	fi
+	return "$2"
 }
 
 # --- drivers ---
@@ -111,8 +114,8 @@ disk_line() {
 }
 
 guest_config() {
-	local console=hvc0
-	[ "$kind" != hvm ] || console=ttyS0
+	local console=hvc0 kernel=vmlinux
+	[ "$kind" != hvm ] || console=ttyS0 kernel=vmlinuz
 	cat <<-END
 		name = "guest"
 		type = "$kind"
@@ -124,7 +127,7 @@ guest_config() {
 		tsc_mode = "native"
 		on_crash = "destroy"
 		on_reboot = "destroy"
-		kernel = "/boot/vmlinuz"
+		kernel = "/boot/$kernel"
 		ramdisk = "$lab/guest.cpio"
 		cmdline = "console=$console net.ifnames=0 quiet panic=-1 tsc=reliable clocksource=tsc ${GUEST_CMDLINE-}"
 		disk = [ '$(disk_line /dev/nullb0 xvdb)' ]
@@ -141,7 +144,7 @@ start_guest() {
 	guest_config >$lab/guest.cfg
 	xl create $lab/guest.cfg >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
 	domid=$(xl domid guest)
-	answered "/local/domain/$domid/data" 0 "${GUEST_BOOT_LIMIT:-150}" ||
+	answered 0 "${GUEST_BOOT_LIMIT:-150}" ||
 		{ echo "the guest did not come up"; return 1; }
 	guest 'echo "lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
 	load_front "$front" || return 1
@@ -193,7 +196,9 @@ guest_verify() {
 
 # guest_iperf N SECONDS [MORE]: Mbit/s as the receiver counts; -R is dom0 to guest.
 guest_iperf() {
-	guest "iperf3 -c 10.0.$1.1 -t $2 -f m ${3-} 2>&1" | awk '/receiver/ { m = $(NF - 2) } END { if (!(m > 0)) exit 1; print m }'
+	local out
+	out=$(guest "iperf3 -c 10.0.$1.1 -t $2 -f m ${3-} 2>&1") || { tail -n 1 <<<"$out" >&2; return 1; }
+	awk '/receiver/ { m = $(NF - 2) } END { if (!(m > 0)) exit 1; print m }' <<<"$out"
 }
 
 # guest_load NAME COMMAND: leaves it running in the guest; its output goes to /tmp/NAME.log there.
@@ -224,17 +229,19 @@ grants_clean() {
 	[ -z "$left" ] || { printf '%s\n' "$left"; echo "grants in use: $(grep -c '0x' <<<"$left")"; return 1; }
 }
 
-# One line per device and side, as sysfs has it; QEMU as a backend has no driver
+# One line per device and side, as sysfs has it. QEMU as a backend has no driver
 # in the kernel, so its place in xenstore is shown.
 evidence() {
-	local link
-	for link in /sys/bus/xen-backend/devices/*-"$domid"-*; do
-		echo "dom0   ${link##*/} -> $(basename "$(readlink "$link/driver" || echo none)")" \
-			"($(basename "$(readlink "$link/driver/module" || echo '?')"))"
+	local device
+	for device in /sys/bus/xen-backend/devices/v{bd,if}-"$domid"-*; do
+		[ -e "$device" ] || continue
+		set -- "$(readlink "$device/driver")" "$(readlink "$device/driver/module")"
+		echo "dom0   ${device##*/} -> ${1##*/} (${2##*/})"
 	done
-	if [ "$back" = qdisk ]; then
-		echo "dom0   $(xenstore-read "/local/domain/$domid/device/vbd/51728/backend") -> $(ps -C qemu-system-i386,qemu-system-x86_64 -o comm= | head -n 1)"
-	fi
-	guest 'for d in /sys/bus/xen/devices/vbd-51728 /sys/bus/xen/devices/vif-0; do
-		echo "guest  ${d##*/} -> $(basename $(readlink $d/driver)) ($(basename $(readlink $d/driver/module)))"; done'
+	[ "$back" != qdisk ] ||
+		echo "dom0   $(xenstore-read "/local/domain/$domid/device/vbd/51728/backend") -> $(ps -o comm= -p "$(pgrep -o qemu)")"
+	guest 'for d in /sys/bus/xen/devices/v[bi][df]-*; do
+		set -- $(readlink $d/driver) $(readlink $d/driver/module)
+		echo "guest  ${d##*/} -> ${1##*/} (${2##*/})"
+	done'
 }
