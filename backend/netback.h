@@ -26,7 +26,8 @@
 
 #define XPV_NETBACK_JOBS	NAPI_POLL_WEIGHT	/* packets of one batch, guest -> host */
 #define XPV_NETBACK_OUT		32u	/* packets of one batch, host -> guest */
-#define XPV_NETBACK_POOL	512u	/* pages a queue keeps: those of two rings full */
+#define XPV_NETBACK_PAGES	512u	/* unused pages a queue keeps for data: those of two rings full */
+#define XPV_NETBACK_HEADS	128u	/* and for the heads of packets */
 
 struct xpv_netback;
 struct page_pool;
@@ -66,7 +67,8 @@ struct xpv_netback_queue {
 
 	/* Guest to host: NAPI's. */
 	struct xpv_ring tx;
-	struct page_pool *pool;
+	struct page_pool *heads;
+	struct page_pool *pages;
 	bool tx_worked;			/* since the last EOI something was found to do */
 	struct delayed_work credit_work;	/* polls on when there is credit again */
 	struct xpv_copy_batch tx_copy;

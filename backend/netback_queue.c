@@ -169,6 +169,29 @@ static int bind_events(struct xpv_netback_queue *q, const struct xpv_netback_whe
 	return 0;
 }
 
+static int make_pools(struct xpv_netback_queue *q)
+{
+	struct page_pool *pool;
+
+	pool = xpv_pool_create_pieces(&q->napi, XPV_NETBACK_HEADS);
+	if (IS_ERR(pool))
+		return (int)PTR_ERR(pool);
+	q->heads = pool;
+	pool = xpv_pool_create(&q->napi, XPV_NETBACK_PAGES);
+	if (IS_ERR(pool)) {
+		page_pool_destroy(q->heads);
+		return (int)PTR_ERR(pool);
+	}
+	q->pages = pool;
+	return 0;
+}
+
+static void destroy_pools(struct xpv_netback_queue *q)
+{
+	page_pool_destroy(q->pages);
+	page_pool_destroy(q->heads);
+}
+
 int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netback_where *w)
 {
 	int err;
@@ -180,20 +203,17 @@ int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netb
 	if (err)
 		goto err_tx;
 	netif_napi_add(q->vif->dev, &q->napi, poll);
-	q->pool = xpv_pool_create(&q->napi, XPV_NETBACK_POOL);
-	if (IS_ERR(q->pool)) {
-		err = (int)PTR_ERR(q->pool);
+	err = make_pools(q);
+	if (err)
 		goto err_napi;
-	}
 	err = bind_events(q, w);
 	if (err)
-		goto err_pool;
+		goto err_pools;
 	return 0;
 
-err_pool:
-	page_pool_destroy(q->pool);
+err_pools:
+	destroy_pools(q);
 err_napi:
-	q->pool = NULL;
 	netif_napi_del(&q->napi);
 	detach(q, &q->rx);
 err_tx:
@@ -209,12 +229,9 @@ err_tx:
 void xpv_netback_disconnect_queue(struct xpv_netback_queue *q)
 {
 	unbind_events(q);
-	if (q->pool) {
-		page_pool_destroy(q->pool);
-		q->pool = NULL;
-		/* Waits for all who may still look at it. */
-		netif_napi_del(&q->napi);
-	}
+	destroy_pools(q);
+	/* Waits for all who may still look at it. */
+	netif_napi_del(&q->napi);
 	detach(q, &q->rx);
 	detach(q, &q->tx);
 }

@@ -4,8 +4,8 @@
  * grant copy per slot, one hypercall per batch; then each is answered, and only then,
  * while the guest may already fill the slots anew, they go up the stack.
  *
- * A packet lies in pages of the queue's pool: the first is the skb's head with as much
- * as it can take, the others are frags. A slot is not split over two pages unless it
+ * A packet begins in the skb's head, a piece of a page of one pool that small ones fit
+ * whole, and goes on in frags, pages of another. A slot is not split over two of them unless it
  * must be: because the headers have to be in the head, or because there would be
  * more pages than an skb has frags.
  */
@@ -21,7 +21,13 @@
 
 /* All protocol headers fit, so that no layer below meets them split. */
 #define HEAD_BYTES	256u
-#define HEAD_ROOM	(u32)(SKB_WITH_OVERHEAD(PAGE_SIZE) - NET_SKB_PAD)
+/*
+ * Two sizes of head: half a page for an ordinary full packet, else a quarter. A socket's
+ * buffer is charged for all of it, so for small packets it must be small.
+ */
+#define HEAD_SMALL	1024u
+#define HEAD_LARGE	2048u
+#define ROOM(head)	((u32)(SKB_WITH_OVERHEAD(head) - NET_SKB_PAD))
 /* A slot is split once at most. */
 #define PACKET_COPIES	(2 * XPV_NET_MAX_SLOTS)
 /* As TCP has it: less would turn one packet into thousands. */
@@ -40,16 +46,17 @@ struct placer {
 	u32 slots;			/* that are still to be placed */
 };
 
-static struct sk_buff *start_skb(struct xpv_netback_queue *q)
+static struct sk_buff *start_skb(struct xpv_netback_queue *q, u32 head)
 {
-	struct page *page = page_pool_dev_alloc_pages(q->pool);
+	unsigned int offset;
+	struct page *page = page_pool_dev_alloc_frag(q->heads, &offset, head);
 	struct sk_buff *skb;
 
 	if (unlikely(!page))
 		return NULL;
-	skb = napi_build_skb(page_address(page), PAGE_SIZE);
+	skb = napi_build_skb(page_address(page) + offset, head);
 	if (unlikely(!skb)) {
-		page_pool_recycle_direct(q->pool, page);
+		page_pool_recycle_direct(q->heads, page);
 		return NULL;
 	}
 	skb_mark_for_recycle(skb);
@@ -59,7 +66,7 @@ static struct sk_buff *start_skb(struct xpv_netback_queue *q)
 
 static bool add_page(struct placer *p)
 {
-	struct page *page = page_pool_dev_alloc_pages(p->q->pool);
+	struct page *page = page_pool_dev_alloc_pages(p->q->pages);
 
 	if (unlikely(!page))
 		return false;
@@ -121,10 +128,12 @@ static bool place_slot(struct placer *p, const struct xpv_net_txreq *slot)
 /* Make room for a packet and add the copies that fetch it. There is room for them. */
 static struct sk_buff *place_packet(struct xpv_netback_queue *q, const struct xpv_net_txpkt *pkt)
 {
+	u32 head = pkt->size > ROOM(HEAD_SMALL) && pkt->size <= ROOM(HEAD_LARGE) ?
+		   HEAD_LARGE : HEAD_SMALL;
 	struct placer p = {
 		.q = q,
-		.skb = start_skb(q),
-		.room = HEAD_ROOM,
+		.skb = start_skb(q, head),
+		.room = ROOM(head),
 		.slots = pkt->frags,
 	};
 	u32 i;
@@ -289,6 +298,7 @@ static void deliver(struct xpv_netback_queue *q, const struct xpv_netback_job *j
 	struct sk_buff *skb = job->skb;
 
 	skb->protocol = eth_type_trans(skb, dev);
+	skb_reset_network_header(skb);
 	if (unlikely(describe(skb, &job->pkt))) {
 		dev_core_stats_rx_dropped_inc(dev);
 		dev_kfree_skb_any(skb);
@@ -325,5 +335,7 @@ int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)
 
 void xpv_netback_init_tx(struct xpv_netback_queue *q)
 {
+	/* The headers fit any head. */
+	BUILD_BUG_ON(ROOM(HEAD_SMALL) < HEAD_BYTES);
 	INIT_DELAYED_WORK(&q->credit_work, go_on);
 }

@@ -29,4 +29,17 @@ static inline struct page_pool *xpv_pool_create(struct napi_struct *napi, unsign
 	return page_pool_create(&params);
 }
 
+/* The same, to be taken in pieces only: page_pool_dev_alloc_frag(). */
+static inline struct page_pool *xpv_pool_create_pieces(struct napi_struct *napi,
+						       unsigned int pages)
+{
+	struct page_pool_params params = {
+		.flags = PP_FLAG_PAGE_FRAG,
+		.pool_size = pages,
+		.nid = NUMA_NO_NODE,
+	};
+
+	return page_pool_create(&params);
+}
+
 #endif

@@ -31,4 +31,11 @@ static inline struct page_pool *xpv_pool_create(struct napi_struct *napi, unsign
 	return page_pool_create(&params);
 }
 
+/* The same, to be taken in pieces only: page_pool_dev_alloc_frag(). Any pool can do that. */
+static inline struct page_pool *xpv_pool_create_pieces(struct napi_struct *napi,
+						       unsigned int pages)
+{
+	return xpv_pool_create(napi, pages);
+}
+
 #endif
