@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Every verdict on a block request. */
+#include <xpv/blkif.h>
+#include "test.h"
+
+#define CAPACITY	1000u
+#define HUGE		0xffffffffffffffffull
+
+static const struct xpv_blk_limits disk = {
+	.capacity = CAPACITY, .max_segs = XPV_BLK_MAX_SEGS, .block_sectors = 1,
+	.flush = true, .barrier = true, .discard = true,
+};
+static const struct xpv_blk_limits plain = { .capacity = CAPACITY, .block_sectors = 1 };
+static const struct xpv_blk_limits readonly = {
+	.capacity = CAPACITY, .max_segs = XPV_BLK_MAX_SEGS, .block_sectors = 1, .readonly = true,
+	.flush = true, .barrier = true, .discard = true,
+};
+static const struct xpv_blk_limits large = {
+	.capacity = CAPACITY, .max_segs = 32, .block_sectors = 8,
+	.flush = true, .barrier = true, .discard = true,
+};
+static const struct xpv_blk_limits small = { .capacity = 5, .block_sectors = 1, .discard = true };
+static const struct xpv_blk_limits none = { .capacity = 0, .block_sectors = 1, .discard = true };
+/* Sums of sector and length that wrap past 2^64 lie within this one. */
+static const struct xpv_blk_limits endless = {
+	.capacity = HUGE, .block_sectors = 1, .discard = true,
+};
+
+#define R XPV_BLK_READ
+#define W XPV_BLK_WRITE
+#define B XPV_BLK_BARRIER
+#define F XPV_BLK_FLUSH
+#define D XPV_BLK_DISCARD
+
+/* Requests whose segments, @segs times { @first, @last }, lie in the slot. */
+static const struct {
+	const struct xpv_blk_limits *lim;
+	u8 op;
+	u16 segs;
+	u8 first, last;
+	u64 sector;
+	int want;
+	u64 nr_sectors;		/* if want is 0 */
+} direct[] = {
+	{ &disk, R, 1, 0, 7, 0, 0, 8 },
+	{ &disk, W, 1, 0, 7, 0, 0, 8 },
+	{ &disk, R, 1, 0, 0, 0, 0, 1 },
+	{ &disk, R, 1, 7, 7, 0, 0, 1 },
+	{ &disk, W, 11, 0, 7, 0, 0, 88 },
+	{ &disk, W, 11, 3, 4, 0, 0, 22 },
+
+	/* number of segments */
+	{ &disk, R, 0, 0, 7, 0, -EINVAL, 0 },
+	{ &disk, W, 0, 0, 7, 0, -EINVAL, 0 },
+	{ &disk, R, 12, 0, 7, 0, -EINVAL, 0 },
+	{ &disk, W, 12, 0, 7, 0, -EINVAL, 0 },
+	{ &disk, R, 255, 0, 7, 0, -EINVAL, 0 },
+
+	/* a segment's own bounds */
+	{ &disk, R, 1, 4, 3, 0, -EINVAL, 0 },
+	{ &disk, R, 1, 7, 0, 0, -EINVAL, 0 },
+	{ &disk, R, 1, 0, 8, 0, -EINVAL, 0 },
+	{ &disk, R, 1, 8, 8, 0, -EINVAL, 0 },
+	{ &disk, R, 1, 0, 255, 0, -EINVAL, 0 },
+	{ &disk, R, 1, 255, 255, 0, -EINVAL, 0 },
+	{ &disk, R, 1, 255, 0, 0, -EINVAL, 0 },
+
+	/* the end of the device */
+	{ &disk, R, 1, 0, 7, CAPACITY - 8, 0, 8 },
+	{ &disk, R, 1, 0, 7, CAPACITY - 7, -ERANGE, 0 },
+	{ &disk, W, 1, 0, 0, CAPACITY - 1, 0, 1 },
+	{ &disk, W, 1, 0, 0, CAPACITY, -ERANGE, 0 },
+	{ &disk, W, 1, 0, 0, HUGE, -ERANGE, 0 },
+	{ &disk, W, 1, 0, 7, HUGE - 7, -ERANGE, 0 },
+	{ &disk, W, 1, 0, 7, HUGE - 6, -ERANGE, 0 },
+	{ &disk, R, 1, 0, 7, 0x8000000000000000ull, -ERANGE, 0 },
+	{ &small, R, 1, 0, 4, 0, 0, 5 },
+	{ &small, R, 1, 0, 5, 0, -ERANGE, 0 },
+	{ &none, R, 1, 0, 0, 0, -ERANGE, 0 },
+	{ &endless, W, 1, 0, 7, HUGE - 8, 0, 8 },
+	{ &endless, W, 1, 0, 7, HUGE - 7, -ERANGE, 0 },
+	{ &endless, W, 1, 0, 7, HUGE, -ERANGE, 0 },
+
+	/* read-only */
+	{ &readonly, R, 1, 0, 7, 0, 0, 8 },
+	{ &readonly, W, 1, 0, 7, 0, -EROFS, 0 },
+	{ &readonly, W, 0, 0, 7, 0, -EROFS, 0 },
+	{ &readonly, F, 0, 0, 0, 0, 0, 0 },
+	{ &readonly, F, 1, 0, 7, 0, -EROFS, 0 },
+	{ &readonly, B, 0, 0, 0, 0, 0, 0 },
+	{ &readonly, B, 1, 0, 7, 0, -EROFS, 0 },
+
+	/* flush and barrier, with and without data */
+	{ &disk, F, 0, 0, 0, 0, 0, 0 },
+	{ &disk, F, 0, 0, 0, HUGE, 0, 0 },
+	{ &disk, F, 2, 0, 7, 0, 0, 16 },
+	{ &disk, F, 11, 0, 7, CAPACITY - 88, 0, 88 },
+	{ &disk, F, 11, 0, 7, CAPACITY - 87, -ERANGE, 0 },
+	{ &disk, F, 12, 0, 7, 0, -EINVAL, 0 },
+	{ &disk, F, 1, 5, 4, 0, -EINVAL, 0 },
+	{ &disk, B, 0, 0, 0, 0, 0, 0 },
+	{ &disk, B, 1, 0, 7, 0, 0, 8 },
+	{ &disk, B, 12, 0, 7, 0, -EINVAL, 0 },
+	{ &disk, B, 1, 0, 7, CAPACITY, -ERANGE, 0 },
+	{ &plain, F, 0, 0, 0, 0, -EOPNOTSUPP, 0 },
+	{ &plain, F, 1, 0, 7, 0, -EOPNOTSUPP, 0 },
+	{ &plain, B, 0, 0, 0, 0, -EOPNOTSUPP, 0 },
+	{ &plain, B, 1, 0, 7, 0, -EOPNOTSUPP, 0 },
+
+	/* whole blocks of 4096 */
+	{ &large, R, 1, 0, 7, 0, 0, 8 },
+	{ &large, R, 1, 0, 7, 992, 0, 8 },
+	{ &large, R, 1, 0, 7, 1000, -ERANGE, 0 },
+	{ &large, R, 1, 0, 7, 4, -EINVAL, 0 },
+	{ &large, R, 1, 0, 7, 1, -EINVAL, 0 },
+	{ &large, R, 1, 0, 6, 8, -EINVAL, 0 },
+	{ &large, W, 1, 1, 7, 8, -EINVAL, 0 },
+	{ &large, W, 2, 0, 3, 8, 0, 8 },
+	{ &large, F, 1, 0, 3, 0, -EINVAL, 0 },
+
+	/* no operations */
+	{ &disk, 4, 1, 0, 7, 0, -EOPNOTSUPP, 0 },
+	{ &disk, 6, 1, 0, 7, 0, -EOPNOTSUPP, 0 },
+	{ &disk, 7, 1, 0, 7, 0, -EOPNOTSUPP, 0 },
+	{ &disk, 255, 1, 0, 7, 0, -EOPNOTSUPP, 0 },
+	{ &readonly, 4, 0, 0, 0, 0, -EOPNOTSUPP, 0 },
+};
+
+static void direct_requests(void **state)
+{
+	u32 i, j;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(direct); i++) {
+		struct xpv_blk_req req = {
+			.op = direct[i].op, .wire_op = direct[i].op,
+			.nr_segs = direct[i].segs, .sector = direct[i].sector,
+		};
+		int got;
+
+		for (j = 0; j < XPV_BLK_DIRECT_SEGS; j++) {
+			req.seg[j].first = direct[i].first;
+			req.seg[j].last = direct[i].last;
+		}
+		got = xpv_blk_check(&req, direct[i].lim);
+		if (got != direct[i].want)
+			ROW_FAILED("row %u: %d, not %d", i, got, direct[i].want);
+		if (!got && req.nr_sectors != direct[i].nr_sectors)
+			ROW_FAILED("row %u: %llu sectors", i, (unsigned long long)req.nr_sectors);
+	}
+}
+
+/* A bad one among good ones, at each place. */
+static void no_segment_escapes_the_check(void **state)
+{
+	u32 bad, i;
+
+	(void)state;
+	for (bad = 0; bad < XPV_BLK_DIRECT_SEGS; bad++) {
+		struct xpv_blk_req req = { .op = XPV_BLK_WRITE, .nr_segs = XPV_BLK_DIRECT_SEGS };
+
+		for (i = 0; i < XPV_BLK_DIRECT_SEGS; i++)
+			req.seg[i].last = 7;
+		assert_int_equal(xpv_blk_check(&req, &disk), 0);
+		req.seg[bad].last = 8;
+		assert_int_equal(xpv_blk_check(&req, &disk), -EINVAL);
+		/* Beyond those the request has, nobody looks. */
+		req.nr_segs = (u16)bad;
+		assert_int_equal(xpv_blk_check(&req, &disk), bad ? 0 : -EINVAL);
+	}
+}
+
+static const struct {
+	const struct xpv_blk_limits *lim;
+	u64 sector, nr_sectors;
+	int want;
+} discards[] = {
+	{ &disk, 0, 1, 0 },
+	{ &disk, 0, CAPACITY, 0 },
+	{ &disk, 0, CAPACITY + 1, -ERANGE },
+	{ &disk, 1, CAPACITY, -ERANGE },
+	{ &disk, CAPACITY - 1, 1, 0 },
+	{ &disk, CAPACITY, 1, -ERANGE },
+	{ &disk, 0, 0, -EINVAL },
+	{ &disk, 0, HUGE, -ERANGE },
+	{ &disk, HUGE, HUGE, -ERANGE },
+	{ &disk, HUGE, 2, -ERANGE },
+	{ &disk, 2, HUGE, -ERANGE },
+	{ &disk, 0x8000000000000000ull, 0x8000000000000000ull, -ERANGE },
+	{ &endless, 0, HUGE, 0 },
+	{ &endless, 1, HUGE, -ERANGE },
+	{ &endless, HUGE, 1, -ERANGE },
+	{ &small, 0, 6, -ERANGE },
+	{ &none, 0, 1, -ERANGE },
+	{ &large, 8, 16, 0 },
+	{ &large, 8, 15, -EINVAL },
+	{ &large, 4, 16, -EINVAL },
+	{ &plain, 0, 1, -EOPNOTSUPP },
+	{ &plain, 0, 0, -EOPNOTSUPP },
+	{ &readonly, 0, 1, -EROFS },
+	{ &readonly, 0, 0, -EROFS },
+};
+
+static void discard_requests(void **state)
+{
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(discards); i++) {
+		struct xpv_blk_req req = {
+			.op = XPV_BLK_DISCARD, .sector = discards[i].sector,
+			.nr_sectors = discards[i].nr_sectors, .flags = 1,
+		};
+		int got = xpv_blk_check(&req, discards[i].lim);
+
+		if (got != discards[i].want)
+			ROW_FAILED("row %u: %d, not %d", i, got, discards[i].want);
+		assert_true(req.nr_sectors == discards[i].nr_sectors);
+	}
+}
+
+/* The request itself; its segments are not there yet. */
+static const struct {
+	const struct xpv_blk_limits *lim;
+	u8 op;
+	u16 segs;
+	int want;
+} indirect[] = {
+	{ &disk, R, 1, 0 },
+	{ &disk, W, 1, 0 },
+	{ &disk, R, 12, 0 },
+	{ &disk, R, 256, 0 },
+	{ &disk, W, 256, 0 },
+	{ &disk, R, 257, -EINVAL },
+	{ &disk, W, 65535, -EINVAL },
+	{ &disk, R, 0, -EINVAL },
+	{ &large, R, 32, 0 },
+	{ &large, R, 33, -EINVAL },
+	{ &plain, R, 1, -EOPNOTSUPP },
+	{ &plain, W, 256, -EOPNOTSUPP },
+	{ &readonly, R, 256, 0 },
+	{ &readonly, W, 256, -EROFS },
+	{ &disk, B, 1, -EINVAL },
+	{ &disk, F, 1, -EINVAL },
+	{ &disk, F, 0, -EINVAL },
+	{ &disk, D, 1, -EINVAL },
+	{ &disk, 4, 1, -EINVAL },
+	{ &disk, 6, 1, -EINVAL },
+	{ &disk, 255, 1, -EINVAL },
+	{ &plain, F, 1, -EINVAL },
+};
+
+static void indirect_requests(void **state)
+{
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(indirect); i++) {
+		struct xpv_blk_req req = {
+			.op = indirect[i].op, .wire_op = XPV_BLK_INDIRECT,
+			.nr_segs = indirect[i].segs, .indirect = true,
+			/* What would be segments of a direct request is not looked at. */
+			.ind = { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff },
+		};
+		int got = xpv_blk_check(&req, indirect[i].lim);
+
+		if (got != indirect[i].want)
+			ROW_FAILED("row %u: %d, not %d", i, got, indirect[i].want);
+	}
+}
+
+static void indirect_segments(void **state)
+{
+	struct xpv_blk_seg seg[XPV_BLK_MAX_SEGS];
+	struct xpv_blk_limits lim = disk;
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .indirect = true };
+	u32 n, i;
+
+	(void)state;
+	memset(seg, 0, sizeof(seg));
+	for (i = 0; i < XPV_BLK_MAX_SEGS; i++)
+		seg[i].last = 7;
+	for (n = 1; n <= XPV_BLK_MAX_SEGS; n++) {
+		req.nr_segs = (u16)n;
+		lim.capacity = 8 * n + 3;
+		req.sector = 3;
+		assert_int_equal(xpv_blk_check_segs(&req, seg, n, &lim), 0);
+		assert_true(req.nr_sectors == 8 * n);
+		req.sector = 4;
+		assert_int_equal(xpv_blk_check_segs(&req, seg, n, &lim), -ERANGE);
+		req.sector = HUGE - 8 * n + 1;
+		assert_int_equal(xpv_blk_check_segs(&req, seg, n, &lim), -ERANGE);
+		req.sector = 0;
+		seg[n - 1].first = 7;
+		seg[n - 1].last = 6;
+		assert_int_equal(xpv_blk_check_segs(&req, seg, n, &lim), -EINVAL);
+		seg[n - 1].first = 0;
+		seg[n - 1].last = 8;
+		assert_int_equal(xpv_blk_check_segs(&req, seg, n, &lim), -EINVAL);
+		seg[n - 1].last = 7;
+	}
+	assert_int_equal(xpv_blk_check_segs(&req, seg, 0, &disk), -EINVAL);
+
+	/* Blocks of 4096: the whole is what has to be whole. */
+	req.sector = 8;
+	seg[0].last = 3;
+	assert_int_equal(xpv_blk_check_segs(&req, seg, 2, &large), -EINVAL);
+	seg[1].first = 4;
+	assert_int_equal(xpv_blk_check_segs(&req, seg, 2, &large), 0);
+	req.sector = 7;
+	assert_int_equal(xpv_blk_check_segs(&req, seg, 2, &large), -EINVAL);
+}
+
+static void an_errno_has_its_status(void **state)
+{
+	static const struct {
+		int err;
+		s16 status;
+	} t[] = {
+		{ 0, 0 }, { -EOPNOTSUPP, -2 }, { -EIO, -1 }, { -EINVAL, -1 }, { -ERANGE, -1 },
+		{ -EROFS, -1 }, { -ENOMEM, -1 }, { -ENOSPC, -1 },
+	};
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		assert_int_equal(xpv_blk_status(t[i].err), t[i].status);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(direct_requests),
+		cmocka_unit_test(no_segment_escapes_the_check),
+		cmocka_unit_test(discard_requests),
+		cmocka_unit_test(indirect_requests),
+		cmocka_unit_test(indirect_segments),
+		cmocka_unit_test(an_errno_has_its_status),
+	};
+
+	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
+}
