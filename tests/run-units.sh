@@ -6,7 +6,7 @@ set -u
 status=0
 for program; do
 	name=${program##*/test_}
-	out=$(CMOCKA_MESSAGE_OUTPUT=TAP "$program" 2>&1)
+	out=$(CMOCKA_MESSAGE_OUTPUT=TAP timeout 60 "$program" 2>&1)
 	rc=$?
 	sed -n "s|^ok [0-9]* - |pass $name/|p; s|^not ok [0-9]* - |fail $name/|p" <<<"$out"
 	[ $rc = 0 ] && continue
