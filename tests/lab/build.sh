@@ -36,13 +36,11 @@ unshare --mount --propagation private sh -e -c '
 	chroot "$1" make -C "$3" M=/xpv W=1 C=2 -j2 modules
 	# Debug information would only slow down the lab.
 	exec chroot "$1" find /xpv -name "xpv-*.ko" -exec strip -g {} +
-' sh "$root" "$copy" "$kdir" >"$out/log" 2>&1 </dev/null || status=$?
-# Kbuild says "warning: the compiler differs" of other machines only; here every one counts.
-if [ $status != 0 ] || grep -iE 'warning:|error:' "$out/log" >&2; then
-	stage_log=$out/log
-	die "the modules do not build cleanly against $series"
-fi
+' sh "$root" "$copy" "$kdir" 2>&1 </dev/null | tee "$out/log" >&2 || status=$?
+if [ $status != 0 ] || grep -iE 'warning:' "$out/log"; then
+	die "the modules do not build cleanly against $series, see $out/log"
+fi >&2
 find "$copy" -name 'xpv-*.ko' -exec cp {} "$out/" \;
-compgen -G "$out/*.ko" >/dev/null || { stage_log=$out/log; die "the build against $series made no module"; }
+compgen -G "$out/*.ko" >/dev/null || die "the build against $series made no module"
 printf '%s\n' "$want" >"$out/key"
 printf '%s\n' "$out"

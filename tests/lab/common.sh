@@ -47,7 +47,7 @@ logged() {
 			kill -0 "$pid" 2>/dev/null || break 2
 			sleep 0.2
 		done
-		note "$(tail -n 1 "$stage_log" | tr -d '\r' | cut -c 1-90)"
+		[ ! -s "$stage_log" ] || note "$(tail -n 1 "$stage_log" | tr -d '\r' | cut -c 1-90)"
 	done
 	wait "$pid" || status=$?
 	return $status

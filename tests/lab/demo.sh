@@ -39,6 +39,11 @@ scenario() {
 			;;
 		esac
 	done
+	# Where a kernel complained, that is what to show; else the end of the console.
+	if grep -A 25 -m 1 -ahE 'WARNING:|BUG:|Oops|Kernel panic' "$dir"/results/guest/*.log \
+		"$dir/results/dom0.log" "$dir/console.log" >"$dir/complaint" 2>/dev/null; then
+		stage_log=$dir/complaint
+	fi
 	die "${failed:-dom0 gave no verdict}; all logs are in $dir"
 }
 

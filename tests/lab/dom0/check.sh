@@ -20,12 +20,6 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	{ cat $why; printf -- '--- %d s\n' $((EPOCHSECONDS - begun)); } >>$lab/out/check.log
 }
 
-# A guest that has gone said why on its console.
-guest_died() {
-	[ -n "$domid" ] && ! xenstore-exists "/local/domain/$domid/data" || return 0
-	echo "the guest died: $(grep -m 1 -aE "$bad_log|Kernel panic" $lab/out/guest/guest-guest.log)"
-}
-
 # A failed test must not fail the next one with what it left running.
 tidy() {
 	[ "$ready" = 1 ] && xenstore-exists "/local/domain/$domid/data" || return 0

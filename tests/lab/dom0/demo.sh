@@ -5,7 +5,9 @@
 . /run/lab/dom0/lib.sh
 
 fail() {
-	say "fail $*"
+	local died
+	died=$(guest_died)
+	say "fail $*${died:+; $died}"
 	exit 1
 }
 
@@ -25,7 +27,8 @@ net() { # NAME [IPERF OPTION]
 exec >$lab/out/demo.log 2>&1
 load_back "$BACK" || fail "the $BACK backend modules do not load"
 stage "starting a $GUEST guest, frontends $FRONT, backends $BACK"
-start_guest "$GUEST" "$FRONT" "$BACK" >$lab/out/start.log || fail "$(tail -n 1 $lab/out/start.log)"
+start_guest "$GUEST" "$FRONT" "$BACK" >$lab/out/start.log ||
+	fail "the guest did not start: $(tail -n 1 $lab/out/start.log)"
 stage 'fio on xvdb, each job with a crc32c verify pass'
 block 4k_randread randread 4k
 block 4k_randwrite randwrite 4k

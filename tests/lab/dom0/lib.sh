@@ -60,6 +60,12 @@ guest() {
 	return "$2"
 }
 
+# A guest that has gone said why on its console.
+guest_died() {
+	[ -n "$domid" ] && ! xenstore-exists "/local/domain/$domid/data" || return 0
+	echo "the guest died: $(grep -m 1 -aE "$bad_log|Kernel panic" $lab/out/guest/guest-guest.log)"
+}
+
 # --- drivers ---
 
 driver_files() { # END(back|front) KIND(xpv|linux) DEVICE(blk|net)
@@ -147,7 +153,7 @@ start_guest() {
 	answered 0 "${GUEST_BOOT_LIMIT:-150}" ||
 		{ echo "the guest did not come up"; return 1; }
 	guest 'echo "lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
-	load_front "$front" || return 1
+	load_front "$front" || { echo "the $front frontends do not load"; return 1; }
 	disk_up xvdb && net_up 0 && ready=1
 }
 
