@@ -125,8 +125,7 @@ static int publish_disk(struct xpv_blkback_device *dev)
 			return err;
 		err = xenbus_printf(xbt, node, "feature-flush-cache", "%u", dev->limits.flush);
 		if (!err)
-			err = xenbus_printf(xbt, node, "feature-persistent", "%u",
-					    READ_ONCE(xpv_blkback_persistent));
+			err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
 		if (!err)
 			err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
 		if (!err)
