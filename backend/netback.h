@@ -78,6 +78,7 @@ struct xpv_netback_queue {
 	struct xpv_ring rx ____cacheline_aligned;
 	bool up;			/* the ring is there and may be used */
 	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
+	bool polling;			/* a poll is going on, that flushes out[] when it ends */
 	bool dead;			/* it didn't for so long that we took the carrier away */
 	u32 need;			/* slots that the packet at the head waits for; 0: none waits */
 	unsigned long since;		/* jiffies when the wait began */
@@ -180,6 +181,9 @@ void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec);
 /* netback_rx.c APIs: */
 
 netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev);
+
+/* Copy, show and let go of all packets in out[]. Under the transmit lock. */
+void xpv_netback_flush(struct xpv_netback_queue *q);
 
 /* The guest says it posted buffers. True if a packet had waited for them. NAPI context. */
 bool xpv_netback_posted(struct xpv_netback_queue *q);

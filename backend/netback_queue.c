@@ -59,15 +59,10 @@ static void end_tx_event(struct xpv_netback_queue *q)
 	q->tx_worked = false;
 }
 
-static int poll(struct napi_struct *napi, int budget)
+static int work(struct xpv_netback_queue *q, int budget)
 {
-	struct xpv_netback_queue *q = container_of(napi, struct xpv_netback_queue, napi);
 	bool wait = false;
 	int done;
-
-	/* netpoll's call for finished transmissions: ours are finished at once. */
-	if (unlikely(!budget))
-		return 0;
 
 	serve_rx_event(q);
 	done = xpv_netback_carry(q, budget, &wait);
@@ -85,7 +80,31 @@ static int poll(struct napi_struct *napi, int budget)
 			return budget;
 		end_tx_event(q);
 	}
-	napi_complete_done(napi, done);
+	napi_complete_done(&q->napi, done);
+	return done;
+}
+
+static int poll(struct napi_struct *napi, int budget)
+{
+	struct xpv_netback_queue *q = container_of(napi, struct xpv_netback_queue, napi);
+	struct netdev_queue *txq = xpv_netback_txq(q);
+	int done;
+
+	/* netpoll's call for finished transmissions: ours are finished at once. */
+	if (unlikely(!budget))
+		return 0;
+
+	WRITE_ONCE(q->polling, true);
+	done = work(q, budget);
+	/*
+	 * Also after completion, which delivers what GRO held. Another CPU may poll already: it
+	 * then flushes more often. And the queue may be going down, if it isn't up it was flushed.
+	 */
+	__netif_tx_lock(txq, smp_processor_id());
+	q->polling = false;
+	if (q->up)
+		xpv_netback_flush(q);
+	__netif_tx_unlock(txq);
 	return done;
 }
 
@@ -267,6 +286,7 @@ void xpv_netback_down(struct xpv_netback_queue *q)
 	 * this nobody does, though start_xmit may still be entered once, to drop its packet.
 	 */
 	__netif_tx_lock_bh(txq);
+	xpv_netback_flush(q);
 	q->up = false;
 	netif_tx_stop_queue(txq);
 	__netif_tx_unlock_bh(txq);

@@ -21,6 +21,9 @@
 #define DRAIN_DELAY	(10 * HZ)
 /* and after this its link is down until it posts again. */
 #define STALL_DELAY	(60 * HZ)
+/* Copies that make a hypercall worth while. */
+#define BATCH_COPIES	(XPV_COPY_MAX / 2)
+
 /* One that doesn't tell when it posts is looked after, and no packet waits longer. */
 #define LOOK_DELAY	msecs_to_jiffies(30)
 
@@ -69,8 +72,7 @@ static void spoil(struct xpv_netback_queue *q, const struct xpv_netback_out *out
 	DEV_STATS_INC(q->vif->dev, tx_errors);
 }
 
-/* Copy, show and let go of all packets in out[]. */
-static void flush(struct xpv_netback_queue *q)
+void xpv_netback_flush(struct xpv_netback_queue *q)
 {
 	u32 i;
 
@@ -208,6 +210,28 @@ static bool await(struct xpv_netback_queue *q, struct netdev_queue *txq, u32 nee
 	return false;
 }
 
+/*
+ * May the batch stay for more packets? Those that come out of softirqs come in
+ * numbers: answers to what our own poll delivers, and what is forwarded. They are flushed
+ * at the end of our poll, which runs before the CPU does anything else.
+ */
+static bool left_to_poll(struct xpv_netback_queue *q)
+{
+	if (q->polling)
+		return true;
+	if (!in_serving_softirq())
+		return false;
+	napi_schedule(&q->napi);
+	return true;
+}
+
+static bool flush_now(struct xpv_netback_queue *q, struct netdev_queue *txq)
+{
+	if (q->outs == XPV_NETBACK_OUT || q->rx_copy.n >= BATCH_COPIES || netif_xmit_stopped(txq))
+		return true;
+	return !netdev_xmit_more() && !left_to_poll(q);
+}
+
 netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct xpv_netback *vif = netdev_priv(dev);
@@ -218,11 +242,11 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	if (unlikely(!q->up))
 		goto drop;
 	if (unlikely(skb->len > XPV_NET_MAX_PACKET)) {
-		flush(q);
+		xpv_netback_flush(q);
 		goto drop;
 	}
 	if (unlikely(xpv_back_pending(&q->rx) < need) && !await(q, txq, need)) {
-		flush(q);
+		xpv_netback_flush(q);
 		if (xpv_ring_broken(&q->rx))
 			xpv_netback_give_up(q);
 		else if (!q->draining)
@@ -234,8 +258,8 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	skb_tx_timestamp(skb);
 	put_packet(q, skb);
-	if (!netdev_xmit_more() || q->outs == XPV_NETBACK_OUT || netif_xmit_stopped(txq))
-		flush(q);
+	if (flush_now(q, txq))
+		xpv_netback_flush(q);
 	return NETDEV_TX_OK;
 
 drop:
