@@ -111,18 +111,17 @@ static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
 	u32 pos = 0;
 
 	rq_for_each_segment(bv, sh->rq, iter) {
-		while (bv.bv_len) {
+		u32 done, len;
+
+		for (done = 0; done < bv.bv_len; done += len, pos += len) {
 			u32 off = pos % XPV_PAGE_SIZE;
-			u32 len = min(bv.bv_len, XPV_PAGE_SIZE - off);
 			void *ours = sh->held[pos / XPV_PAGE_SIZE].addr + off;
 
+			len = min(bv.bv_len - done, XPV_PAGE_SIZE - off);
 			if (out)
-				memcpy_from_page(ours, bv.bv_page, bv.bv_offset, len);
+				memcpy_from_page(ours, bv.bv_page, bv.bv_offset + done, len);
 			else
-				memcpy_to_page(bv.bv_page, bv.bv_offset, ours, len);
-			bv.bv_offset += len;
-			bv.bv_len -= len;
-			pos += len;
+				memcpy_to_page(bv.bv_page, bv.bv_offset + done, ours, len);
 		}
 	}
 }
