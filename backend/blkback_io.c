@@ -132,6 +132,8 @@ static void end_io(struct bio *bio)
 	unsigned long flags;
 
 	req->err = blk_status_to_errno(bio->bi_status);
+	/* It is not from a pool of the block layer's, so nobody else lets go of what it refers to. */
+	bio_uninit(bio);
 	if (in_task() && current == READ_ONCE(q->thread)) {
 		list_add_tail(&req->link, &q->finished);
 	} else if (!req->transient) {
