@@ -102,7 +102,9 @@ load_front() {
 	esac
 }
 
+# A bound device holds its driver's module.
 unload_front() {
+	guest 'for d in /sys/bus/xen/devices/v[bi][df]-*; do echo "${d##*/}" >$d/driver/unbind; done'
 	case $1 in
 	xpv) guest 'rmmod xpv-blkfront && rmmod xpv-netfront && rmmod xpv-ring' ;;
 	linux) guest 'rmmod xen-blkfront && rmmod xen-netfront' ;;
@@ -152,7 +154,7 @@ start_guest() {
 	domid=$(xl domid guest)
 	answered 0 "${GUEST_BOOT_LIMIT:-150}" ||
 		{ echo "the guest did not come up"; return 1; }
-	guest 'echo "lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
+	guest 'echo "<1>lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
 	load_front "$front" || { echo "the $front frontends do not load"; return 1; }
 	disk_up xvdb && net_up 0 && ready=1
 }
