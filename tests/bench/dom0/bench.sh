@@ -71,13 +71,13 @@ net_rate() { # DIRECTION ADDRESS OPTION...
 	esac
 }
 
-# traced FILE COMMAND...: with Xen's record of hypercalls of its last seconds.
+# traced FILE COMMAND...: with Xen's record of the hypercalls of one second of it.
 traced() {
 	local file=$lab/out/trace/$1 tracer mask=0x00201000
 	shift
 	# A PVH guest's hypercalls are exits of another class.
 	[ "$kind" = pv ] || mask=0x00283000
-	(sleep 1; exec xentrace -D -S 1024 -e $mask -T 1 "$file") >/dev/null 2>&1 &
+	(sleep 0.7; exec xentrace -D -S 1024 -e $mask -T 1 "$file") >/dev/null 2>&1 &
 	tracer=$!
 	"$@"
 	wait $tracer
@@ -125,13 +125,13 @@ pair() { # KIND PAIR
 	while read -r job rw bs depth; do
 		[ -n "$job" ] || continue
 		say "result $1 $2 $job $(guest_fio xvdb "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
-		traced "$1-$2-$job" guest_fio xvdb "$rw" "$bs" "$depth" $seconds >/dev/null
+		traced "$1-$2-$job" guest_fio xvdb "$rw" "$bs" "$depth" 2 >/dev/null
 	done <<<"$block_jobs"
 	stage "$1 guest, $2 pair: network"
 	while read -r job direction options; do
 		[ -n "$job" ] || continue
 		say "result $1 $2 $job $(net_rate "$direction" "10.0.0.1 $options")"
-		traced "$1-$2-$job" net_rate "$direction" "10.0.0.1 $options" >/dev/null
+		seconds=2 traced "$1-$2-$job" net_rate "$direction" "10.0.0.1 $options" >/dev/null
 	done <<<"$net_jobs"
 	stop_guest >&2 || fail "the $1 guest with the $2 pair could not be destroyed"
 	unload_back "$2" || fail "the $2 backends do not unload"
