@@ -27,7 +27,7 @@ boot() {
 }
 
 if [[ $pairs == *xpv* ]]; then
-	LAB_MODULES=$("$lab/build.sh" 6.12) || { echo "fail lab/build the modules do not build"; exit 1; }
+	LAB_MODULES=$("$lab/build.sh" 6.12 2>/dev/null) || { echo "fail lab/build the modules do not build"; exit 1; }
 	export LAB_MODULES
 fi
 
