@@ -146,6 +146,7 @@ struct xpv_netfront {
 	unsigned int queues;		/* entries of queue[], from probe to remove */
 	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
+	bool announced;			/* state_lock; since this connection */
 	unsigned long failed;		/* bit 0: the backend was caught; set once per connection */
 	struct work_struct fail_work;	/* closes a device that failed */
 };

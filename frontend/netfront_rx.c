@@ -130,6 +130,13 @@ static struct sk_buff *gather(struct xpv_netfront_queue *q, const struct xpv_net
 	return skb;
 }
 
+static void count(struct xpv_netfront_rx *rx, u64_stats_t *counter)
+{
+	u64_stats_update_begin(&rx->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&rx->syncp);
+}
+
 /* Say what is known of checksum and segments. Returns 0, or why the packet is none. */
 static int describe(struct xpv_netfront_rx *rx, struct sk_buff *skb,
 		    const struct xpv_net_rxpkt *pkt)
@@ -142,11 +149,8 @@ static int describe(struct xpv_netfront_rx *rx, struct sk_buff *skb,
 		skb_shinfo(skb)->gso_type = SKB_GSO_DODGY |
 			(pkt->gso_type == XPV_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
 	}
-	if (fixup) {
-		u64_stats_update_begin(&rx->syncp);
-		u64_stats_inc(&rx->gso_fixups);
-		u64_stats_update_end(&rx->syncp);
-	}
+	if (fixup)
+		count(rx, &rx->gso_fixups);
 	if (!fixup && !(pkt->flags & XPV_NET_RX_CSUM_BLANK)) {
 		if (pkt->flags & XPV_NET_RX_VALIDATED)
 			skb->ip_summed = CHECKSUM_UNNECESSARY;
@@ -161,13 +165,6 @@ static int describe(struct xpv_netfront_rx *rx, struct sk_buff *skb,
 	    skb->protocol != htons(pkt->gso_type == XPV_NET_GSO_TCPV4 ? ETH_P_IP : ETH_P_IPV6))
 		return -EINVAL;
 	return 0;
-}
-
-static void count(struct xpv_netfront_rx *rx, u64_stats_t *counter)
-{
-	u64_stats_update_begin(&rx->syncp);
-	u64_stats_inc(counter);
-	u64_stats_update_end(&rx->syncp);
 }
 
 /* Pass a well-formed packet up. */

@@ -147,6 +147,7 @@ static int connect(struct xpv_netfront *np)
 	split = ask(np, "feature-split-event-channels");
 	np->untrusted = !xpv_netfront_trusts(xbdev);
 	clear_bit(0, &np->failed);
+	np->announced = false;
 	adopt_features(np);
 
 	/* Of an earlier connection, if nobody had the occasion before. */
@@ -161,20 +162,22 @@ static int connect(struct xpv_netfront *np)
 		release_queues(np);
 		return err;
 	}
+	/* What is sent before the backend takes part waits in the ring. */
 	rtnl_lock();
 	xpv_netfront_queue_start(&np->queue[0]);
+	netif_carrier_on(np->netdev);
 	rtnl_unlock();
 	if (np->untrusted)
 		dev_info(&xbdev->dev, "backend is not trusted: all data is copied\n");
 	return 0;
 }
 
-/* The backend takes part: let the stack know, and the neighbours. */
-static void link_up(struct xpv_netfront *np)
+/* The backend takes part: let the neighbours know where we are now. */
+static void announce(struct xpv_netfront *np)
 {
-	if (!netif_carrier_ok(np->netdev))
-		netif_carrier_on(np->netdev);
-	netdev_notify_peers(np->netdev);
+	if (!np->announced)
+		netdev_notify_peers(np->netdev);
+	np->announced = true;
 }
 
 static int enter(void *dev, enum xpv_state next)
@@ -242,7 +245,7 @@ static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state
 		target = back == XPV_INIT_WAIT ? XPV_CONNECTED : np->state;
 	set_state(np, target);
 	if (np->state == XPV_CONNECTED && back == XPV_CONNECTED)
-		link_up(np);
+		announce(np);
 	/* Now it maps nothing of ours any more. */
 	if (np->state == XPV_CLOSED && (back == XPV_CLOSED || back == XPV_UNKNOWN))
 		release_queues(np);
@@ -307,11 +310,12 @@ err_destroy:
 /* Ask the backend to unmap what is ours, and give it a while. It may be gone, or hostile. */
 static void take_leave(struct xpv_netfront *np)
 {
-	unsigned int ms;
+	unsigned int ms, state;
 
 	xenbus_switch_state(np->xbdev, XenbusStateClosing);
 	for (ms = 0; ms < LET_GO_MS; ms += 10) {
-		if (ask(np, "state") != XenbusStateConnected)
+		state = ask(np, "state");
+		if (state == XPV_UNKNOWN || state == XPV_CLOSING || state == XPV_CLOSED)
 			return;
 		msleep(10);
 	}
