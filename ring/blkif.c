@@ -25,7 +25,6 @@ EXPORT_SYMBOL_GPL(xpv_blk_abi);
 /* The layouts differ in where fields lie, not in what they are called. */
 #define DECODE(s, req)								\
 	do {									\
-		(req)->wire_op = (s)->op;					\
 		(req)->op = (s)->op;						\
 		(req)->nr_segs = (s)->nr_segs;					\
 		(req)->handle = (s)->handle;					\
@@ -63,14 +62,14 @@ void xpv_blk_decode(enum xpv_blk_abi abi, const union xpv_blk_slot *slot,
 }
 EXPORT_SYMBOL_GPL(xpv_blk_decode);
 
-void xpv_blk_respond(enum xpv_blk_abi abi, void *slot, u64 id, u8 wire_op, s16 status)
+void xpv_blk_respond(enum xpv_blk_abi abi, void *slot, u64 id, u8 op, s16 status)
 {
 	if (abi == XPV_BLK_X86_32) {
-		struct xpv_blk_rsp32 rsp = { .id = id, .op = wire_op, .status = status };
+		struct xpv_blk_rsp32 rsp = { .id = id, .op = op, .status = status };
 
 		memcpy(slot, &rsp, sizeof(rsp));
 	} else {
-		struct xpv_blk_rsp64 rsp = { .id = id, .op = wire_op, .status = status };
+		struct xpv_blk_rsp64 rsp = { .id = id, .op = op, .status = status };
 
 		memcpy(slot, &rsp, sizeof(rsp));
 	}

@@ -127,7 +127,6 @@ struct xpv_blk_req {
 	u16 nr_segs;
 	u16 handle;
 	u8 op;			/* enum xpv_blk_op, never INDIRECT: that is the flag below */
-	u8 wire_op;		/* what the response has to repeat */
 	u8 flags;		/* discard */
 	bool indirect;		/* the segments are in the pages of ind[] */
 	union {
@@ -160,8 +159,11 @@ int xpv_blk_abi(const char *protocol, enum xpv_blk_abi *abi);
 void xpv_blk_decode(enum xpv_blk_abi abi, const union xpv_blk_slot *slot,
 		    struct xpv_blk_req *req);
 
-/* Write a whole response, padding too, into a ring slot. */
-void xpv_blk_respond(enum xpv_blk_abi abi, void *slot, u64 id, u8 wire_op, s16 status);
+/*
+ * Write a whole response, padding too, into a ring slot. @op is the operation that was meant, of an
+ * indirect request too: that is what frontends compare.
+ */
+void xpv_blk_respond(enum xpv_blk_abi abi, void *slot, u64 id, u8 op, s16 status);
 
 /* check.c APIs: */
 

@@ -133,7 +133,7 @@ static void direct_requests(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(direct); i++) {
 		struct xpv_blk_req req = {
-			.op = direct[i].op, .wire_op = direct[i].op,
+			.op = direct[i].op,
 			.nr_segs = direct[i].segs, .sector = direct[i].sector,
 		};
 		int got;
@@ -257,7 +257,7 @@ static void indirect_requests(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(indirect); i++) {
 		struct xpv_blk_req req = {
-			.op = indirect[i].op, .wire_op = XPV_BLK_INDIRECT,
+			.op = indirect[i].op,
 			.nr_segs = indirect[i].segs, .indirect = true,
 			/* What would be segments of a direct request is not looked at. */
 			.ind = { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff },
