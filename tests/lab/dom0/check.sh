@@ -6,6 +6,8 @@
 . /run/lab/dom0/lib.sh
 
 failed=0
+# Loads are stopped, never waited for: this only ends what was forgotten.
+load_limit=3600
 verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	case " ${LAB_TESTS:-$1} start back-load " in *" $1 "*) ;; *) return ;; esac
 	local name=$pair/$1 why=$lab/out/why begun=$EPOCHSECONDS
@@ -57,7 +59,7 @@ disk_seen_by_dom0() {
 # A busy device has requests in flight all the time, just not as many as it could.
 disk_job() {
 	echo "fio --name=load --filename=/dev/$1 --rw=randrw --bs=16k --iodepth=16 --ioengine=libaio --direct=1 --size=64m \
-		--rate_iops=40 --time_based --runtime=$2"
+		--rate_iops=40 --time_based --runtime=$load_limit"
 }
 
 # --- net ---
@@ -87,8 +89,8 @@ net_payload() {
 }
 
 # The load has a server of its own: one that lost its client stays busy.
-net_job() { # VIF SECONDS
-	timeout -k 1 "$2" iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
+net_job() { # VIF
+	timeout -k 1 $load_limit iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
 	net_server=$!
 	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b 5M -t $2"
 }
@@ -129,8 +131,8 @@ no_backend() { [ ! -e "/sys/bus/xen-backend/devices/$1-$domid-$2" ] && [ ! -e "/
 
 # Both devices busy while two more come, work and go.
 attach_under_load() {
-	guest_load disk "$(disk_job xvdb 120)" || return
-	net_job 0 120 || return
+	guest_load disk "$(disk_job xvdb)" || return
+	net_job 0 || return
 	attach_disk && VERIFY_SIZE=2m guest_verify xvdc randwrite 4k && detach_disk &&
 		attach_net && net_ping 1 && detach_net || return
 	guest_load_runs disk || { echo "fio on xvdb ended early"; return 1; }
@@ -142,7 +144,7 @@ attach_under_load() {
 
 # The device that goes is the busy one. What ran on it may fail, nothing else.
 detach_busy_disk() {
-	attach_disk && guest_load busy "$(disk_job xvdc 60)" || return
+	attach_disk && guest_load busy "$(disk_job xvdc)" || return
 	sleep 2
 	detach_disk || return
 	guest_load_stop busy || { echo "fio hangs on the disk that is gone"; return 1; }
@@ -150,7 +152,7 @@ detach_busy_disk() {
 }
 
 detach_busy_net() {
-	attach_net && net_job 1 60 || return
+	attach_net && net_job 1 || return
 	sleep 2
 	detach_net || return
 	net_job_stop || { echo "iperf3 hangs on the vif that is gone"; return 1; }
@@ -164,8 +166,8 @@ reload_front() {
 }
 
 destroy_under_load() {
-	guest_load disk "$(disk_job xvdb 60)" || return
-	net_job 0 60 || return
+	guest_load disk "$(disk_job xvdb)" || return
+	net_job 0 || return
 	sleep 2
 	stop_guest || return
 	kill $net_server 2>/dev/null
