@@ -73,13 +73,36 @@ static inline void xpv_os_copy_from(struct xpv_copy_op *op, u16 domid, u32 gref,
 	op->copy.dest.offset = xen_offset_in_page(mem);
 }
 
+/*
+ * The grant by which a page of a third domain is mapped here, NULL for a page of our own. The
+ * flag has another meaning for pages of files and of user memory: those have a mapping.
+ */
+static inline const struct xen_page_foreign *xpv_os_foreign(struct page *page)
+{
+	const struct xen_page_foreign *foreign = xen_page_foreign(page);
+
+	return likely(!foreign) || page->mapping ? NULL : foreign;
+}
+
+/*
+ * @mem may lie in such a page (a packet of another guest's, a disk's page on its way
+ * over the network): as one of ours the hypervisor wouldn't take it.
+ */
 static inline void xpv_os_copy_to(struct xpv_copy_op *op, u16 domid, u32 gref,
 				  u32 goff, void *mem, u32 len)
 {
+	const struct xen_page_foreign *foreign = xpv_os_foreign(virt_to_page(mem));
+
 	op->copy.flags = GNTCOPY_dest_gref;
 	op->copy.len = len;
-	op->copy.source.domid = DOMID_SELF;
-	op->copy.source.u.gmfn = virt_to_gfn(mem);
+	if (unlikely(foreign)) {
+		op->copy.flags |= GNTCOPY_source_gref;
+		op->copy.source.domid = foreign->domid;
+		op->copy.source.u.ref = foreign->gref;
+	} else {
+		op->copy.source.domid = DOMID_SELF;
+		op->copy.source.u.gmfn = virt_to_gfn(mem);
+	}
 	op->copy.source.offset = xen_offset_in_page(mem);
 	op->copy.dest.domid = domid;
 	op->copy.dest.u.ref = gref;
