@@ -132,7 +132,7 @@ struct xpv_blkback_device {
 	/* Set while connecting, constant while connected: */
 	enum xpv_blk_abi abi;
 	struct xpv_blk_limits limits;
-	bool persistent;		/* grants may stay mapped */
+	bool persistent;		/* grants may stay mapped: there is a cache */
 
 	/* Protects the cache. Completions take it in interrupts; nests in state_lock alone. */
 	spinlock_t grants_lock;
@@ -143,8 +143,9 @@ struct xpv_blkback_device {
 	struct xpv_blkback_queue queue[XPV_BLKBACK_QUEUES];
 };
 
-/* What a queue is connected by, read from xenstore. */
+/* What the frontend chose, and a queue is connected by; read from xenstore. */
 struct xpv_blkback_ring_info {
+	bool persistent;
 	unsigned int event_channel;
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
@@ -203,9 +204,10 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q);
 
 /* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
 
-int xpv_blkback_grants_init(struct xpv_blkback_device *dev);
+/* No grant stays mapped until this was called, and then only if @persistent. */
+int xpv_blkback_grants_init(struct xpv_blkback_device *dev, bool persistent);
 
-/* Unmap all that stayed mapped. No queue is connected. */
+/* Unmap all that stayed mapped, if anything may. No queue is connected. */
 void xpv_blkback_grants_exit(struct xpv_blkback_device *dev);
 
 /*

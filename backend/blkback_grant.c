@@ -15,14 +15,19 @@
 #define SPARE_PAGES	1024	/* kept for mappings to come */
 #define EVICT_SHARE	20	/* a full cache gives up 1/20 at a time */
 
-int xpv_blkback_grants_init(struct xpv_blkback_device *dev)
+int xpv_blkback_grants_init(struct xpv_blkback_device *dev, bool persistent)
 {
 	u32 most = READ_ONCE(xpv_blkback_max_grants);
+	int err;
 
 	dev->overflow = false;
-	if (!most)
-		dev->persistent = false;
-	return dev->persistent ? xpv_cache_init(&dev->grants, most) : 0;
+	if (!persistent || !most)
+		return 0;
+	err = xpv_cache_init(&dev->grants, most);
+	if (err)
+		return err;
+	dev->persistent = true;
+	return 0;
 }
 
 void xpv_blkback_grants_exit(struct xpv_blkback_device *dev)

@@ -62,7 +62,7 @@ static int read_ring(struct xpv_blkback_device *dev, struct xpv_blkback_ring_inf
 }
 
 /* What the frontend chose of that which was offered. Each node is read once. */
-static int negotiate(struct xpv_blkback_device *dev)
+static int negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_ring_info *info)
 {
 	const char *front = dev->xdev->otherend;
 	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
@@ -79,9 +79,9 @@ static int negotiate(struct xpv_blkback_device *dev)
 		return err;
 	if (xenbus_read_unsigned(front, "multi-queue-num-queues", 1) != XPV_BLKBACK_QUEUES)
 		return -EINVAL;
-	dev->persistent = READ_ONCE(xpv_blkback_persistent) &&
-			  xenbus_read_unsigned(front, "feature-persistent", 0);
-	return 0;
+	info->persistent = READ_ONCE(xpv_blkback_persistent) &&
+			   xenbus_read_unsigned(front, "feature-persistent", 0);
+	return read_ring(dev, info);
 }
 
 /* The disk as it is now. */
@@ -161,9 +161,7 @@ static int connect(struct xpv_blkback_device *dev)
 	int err;
 
 	lockdep_assert_held(&dev->state_lock);
-	err = negotiate(dev);
-	if (!err)
-		err = read_ring(dev, &info);
+	err = negotiate(dev, &info);
 	if (err) {
 		complain(dev, err, "reading %s", dev->xdev->otherend);
 		return err;
@@ -175,7 +173,7 @@ static int connect(struct xpv_blkback_device *dev)
 		return err;
 	}
 	measure(dev);
-	err = xpv_blkback_grants_init(dev);
+	err = xpv_blkback_grants_init(dev, info.persistent);
 	if (!err)
 		err = xpv_blkback_queue_connect(&dev->queue[0], &info);
 	if (err) {
