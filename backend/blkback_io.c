@@ -223,7 +223,7 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
 {
 	struct xpv_blkback_request *req, *next;
-	bool starved = !list_empty(&q->starved), broken;
+	bool starved = !list_empty(&q->starved);
 	u32 i, n = 0;
 
 	spin_lock_irq(&q->lock);
@@ -234,13 +234,8 @@ static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
 	/* Slots not answered and requests not free are equally many: there are @n. */
 	for (i = 0; i < n; i++)
 		list_move_tail(q->free.next, batch);
-	broken = xpv_ring_broken(&q->ring);
 	spin_unlock_irq(&q->lock);
 
-	if (unlikely(broken) && !q->reported) {
-		q->reported = true;
-		schedule_work(&q->dev->broken);
-	}
 	atomic_add(n, &q->inflight);
 	list_for_each_entry_safe(req, next, batch, link)
 		fetch(q, req);

@@ -39,7 +39,10 @@ static irqreturn_t handle_event(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/* Ask for an event at the next request. Returns whether one is there already. */
+/*
+ * Ask for an event at the next request. Returns whether one is there already. The peer's index
+ * is looked at here once more: it may be now that the ring turns out to be broken.
+ */
 static bool arm(struct xpv_blkback_queue *q)
 {
 	bool pending;
@@ -48,6 +51,14 @@ static bool arm(struct xpv_blkback_queue *q)
 	pending = xpv_back_rearm(&q->ring, 1);
 	spin_unlock_irq(&q->lock);
 	return pending;
+}
+
+/* Once: the device is to be closed, by somebody who may wait for this thread. */
+static void report(struct xpv_blkback_queue *q)
+{
+	if (!q->reported)
+		schedule_work(&q->dev->broken);
+	q->reported = true;
 }
 
 static bool roused(struct xpv_blkback_queue *q)
@@ -105,7 +116,9 @@ static int serve(void *data)
 		} else if (list_empty(&q->starved)) {
 			if (taken == XPV_BLKBACK_ROUND || arm(q))
 				continue;
-			if (owed && !xpv_ring_broken(&q->ring)) {
+			if (unlikely(xpv_ring_broken(&q->ring))) {
+				report(q);
+			} else if (owed) {
 				xen_irq_lateeoi(q->irq, useful ? 0 : XEN_EOI_FLAG_SPURIOUS);
 				owed = false;
 				useful = false;
