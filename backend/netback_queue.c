@@ -71,15 +71,17 @@ static int work(struct xpv_netback_queue *q, int budget)
 	if (done == budget)
 		return budget;
 
-	if (unlikely(xpv_ring_broken(&q->tx))) {
+	/*
+	 * Only now do we ask to be told: while there is work, none is needed. Nor while we wait
+	 * for credit, but the event's end is due all the same: it may also tell of rx buffers.
+	 */
+	if (likely(!wait) && xpv_back_rearm(&q->tx, 1))
+		return budget;
+	if (likely(!xpv_ring_broken(&q->tx)))
+		end_tx_event(q);
+	else
 		/* No EOI: we don't want to hear of this guest again. */
 		xpv_netback_give_up(q);
-	} else if (likely(!wait)) {
-		/* Only now do we ask to be told: while there is work, none is needed. */
-		if (xpv_back_rearm(&q->tx, 1))
-			return budget;
-		end_tx_event(q);
-	}
 	napi_complete_done(&q->napi, done);
 	return done;
 }
