@@ -184,6 +184,8 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q);
 void xpv_netfront_queue_release(struct xpv_netfront_queue *q);
 /* @who is done with the event of @ch; the last one gives the EOI. Not on a broken ring. */
 void xpv_netfront_eoi(struct xpv_netfront_channel *ch, int who);
+/* A new zeroed page that the backend may read. Returns 0, or an error and none. */
+int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref);
 /* @n grant references to @ref. Returns 0, or an error and none. */
 int xpv_netfront_claim(grant_ref_t *ref, u32 n);
 /* Keep @skb allocated until the backend lets go of its page granted as @gref. Process context. */

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
+#include <xen/page.h>
 
 /* A late EOI unmasks the channel, so nobody else is in here for it. Interrupts are off. */
 static irqreturn_t handle_event(int irq, void *dev_id)
@@ -163,6 +164,22 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 	cancel_delayed_work_sync(&q->rx.refill);
 	/* ... and the polls and senders were the last to use the channels. */
 	close_channels(q);
+}
+
+int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref)
+{
+	int err;
+
+	*page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!*page)
+		return -ENOMEM;
+	err = gnttab_grant_foreign_access(np->xbdev->otherend_id, xen_page_to_gfn(*page), 1);
+	if (err < 0) {
+		__free_page(*page);
+		return err;
+	}
+	*ref = err;
+	return 0;
 }
 
 int xpv_netfront_claim(grant_ref_t *ref, u32 n)

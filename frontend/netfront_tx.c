@@ -41,11 +41,11 @@ static struct netdev_queue *queue_of(struct xpv_netfront_queue *q)
 	return netdev_get_tx_queue(q->front->netdev, q->id);
 }
 
-static void *copy_buffer(struct xpv_netfront_tx *tx, u32 id)
+static void count(struct xpv_netfront_tx *tx, u64_stats_t *counter)
 {
-	u32 at = id * tx->copy_size;
-
-	return page_address(tx->copy_page[at / XPV_PAGE_SIZE]) + at % XPV_PAGE_SIZE;
+	u64_stats_update_begin(&tx->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&tx->syncp);
 }
 
 /* There is one: ids in use and extras together are the ring's unanswered slots. */
@@ -62,15 +62,13 @@ static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
 static void put_gso(struct xpv_netfront_tx *tx, const struct sk_buff *skb)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
-	struct xpv_net_txreq slot = { 0 };
 	struct xpv_net_extra extra = {
 		.type = XPV_NET_EXTRA_GSO,
 		.gso.size = info->gso_size,
 		.gso.type = info->gso_type & SKB_GSO_TCPV6 ? XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
 	};
 
-	memcpy(&slot, &extra, sizeof(extra));
-	memcpy(xpv_front_next(&tx->ring), &slot, sizeof(slot));
+	memcpy(xpv_front_next(&tx->ring), &extra, sizeof(extra));
 	tx->extras++;
 }
 
@@ -97,11 +95,11 @@ static void put_copy(struct packing *p, u32 size)
 {
 	struct xpv_netfront_tx *tx = &p->queue->tx;
 	u16 id = take_id(p, XPV_NETFRONT_COPIED);
-	u32 at = id * tx->copy_size;
+	u32 i = id * tx->copy_size / XPV_PAGE_SIZE, offset = id * tx->copy_size % XPV_PAGE_SIZE;
 
 	/* Can't fail: the packet is that long. */
-	skb_copy_bits(p->skb, p->skb->len - p->left, copy_buffer(tx, id), size);
-	put_slot(p, id, tx->copy_ref[at / XPV_PAGE_SIZE], at % XPV_PAGE_SIZE, size);
+	skb_copy_bits(p->skb, p->skb->len - p->left, page_address(tx->copy_page[i]) + offset, size);
+	put_slot(p, id, tx->copy_ref[i], offset, size);
 }
 
 /* Grant @len bytes from @offset of @page on, a page at a time. */
@@ -242,11 +240,8 @@ static const char *take_answer(struct xpv_netfront_tx *tx, const struct xpv_net_
 			napi_consume_skb(skb, budget);
 		}
 	}
-	if (slot->first && rsp->status < 0) {
-		u64_stats_update_begin(&tx->syncp);
-		u64_stats_inc(&tx->errors);
-		u64_stats_update_end(&tx->syncp);
-	}
+	if (slot->first && rsp->status < 0)
+		count(tx, &tx->errors);
 	slot->state = XPV_NETFRONT_FREE;
 	tx->free_id[tx->free_ids++] = rsp->id;
 	return NULL;
@@ -257,11 +252,10 @@ static void reap(struct xpv_netfront_queue *q, int budget)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct netdev_queue *txq = queue_of(q);
-	u32 n, packets = 0, bytes = 0;
+	u32 n = xpv_front_pending(&tx->ring), packets = 0, bytes = 0;
 	struct xpv_net_txrsp rsp;
 	const char *wrong = NULL;
 
-	n = xpv_front_pending(&tx->ring);
 	if (n)
 		WRITE_ONCE(tx->channel->worked, true);
 	while (n-- && !wrong) {
@@ -309,9 +303,7 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 
 static void drop(struct xpv_netfront_tx *tx, struct sk_buff *skb)
 {
-	u64_stats_update_begin(&tx->syncp);
-	u64_stats_inc(&tx->dropped);
-	u64_stats_update_end(&tx->syncp);
+	count(tx, &tx->dropped);
 	dev_kfree_skb_any(skb);
 }
 
@@ -426,24 +418,16 @@ static int grant_copies(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
 	u32 pages;
+	int err;
 
 	tx->bounce = q->front->untrusted;
 	tx->copy_size = tx->bounce ? XPV_PAGE_SIZE : XPV_NETFRONT_COPY;
 	pages = XPV_NETFRONT_SLOTS * tx->copy_size / XPV_PAGE_SIZE;
-	while (tx->copy_pages < pages) {
-		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		int ref;
-
-		if (!page)
-			return -ENOMEM;
-		ref = gnttab_grant_foreign_access(q->front->xbdev->otherend_id,
-						  xen_page_to_gfn(page), 1);
-		if (ref < 0) {
-			__free_page(page);
-			return ref;
-		}
-		tx->copy_page[tx->copy_pages] = page;
-		tx->copy_ref[tx->copy_pages++] = ref;
+	for (; tx->copy_pages < pages; tx->copy_pages++) {
+		err = xpv_netfront_show(q->front, &tx->copy_page[tx->copy_pages],
+					&tx->copy_ref[tx->copy_pages]);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -452,13 +436,11 @@ static int grant_copies(struct xpv_netfront_queue *q)
 int xpv_netfront_tx_connect(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
+	int err = grant_copies(q);
 	u32 i;
-	int err;
 
-	err = grant_copies(q);
-	if (err)
-		return err;
-	err = xpv_netfront_claim(tx->gref, XPV_NETFRONT_SLOTS);
+	if (!err)
+		err = xpv_netfront_claim(tx->gref, XPV_NETFRONT_SLOTS);
 	if (err)
 		return err;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++)
