@@ -100,8 +100,10 @@ touch "$dir/channel" "$dir/console.log"
 boot
 trap stop EXIT
 trap 'exit 130' INT TERM
-# QEMU runs under timeout, which passes our signals on; tail ends with it.
-tail -n +1 -s 0.3 -f --pid="$qemu" "$dir/channel" | sed -u "s/\r//"
+# QEMU runs under timeout, which passes our signals on; tail ends with it. Waited for in the
+# background: in the foreground it would keep a trap from running.
+tail -n +1 -s 0.3 -f --pid="$qemu" "$dir/channel" | sed -u "s/\r//" &
+wait $!
 stop
 
 mkdir "$dir/results"
