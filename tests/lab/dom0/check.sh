@@ -92,7 +92,7 @@ net_payload() {
 net_job() { # VIF
 	timeout -k 1 $load_limit iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
 	net_server=$!
-	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b 5M -t $2"
+	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b 5M -t $load_limit"
 }
 
 net_job_stop() {
