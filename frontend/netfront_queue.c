@@ -202,6 +202,11 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 
 	q->front = np;
 	q->id = id;
+	/*
+	 * An answer takes as long as the backend's turn to run, so a burst that is held back till then
+	 * looks like a standing queue to the stack, and loses packets.
+	 */
+	netdev_queue_set_dql_min_limit(netdev_get_tx_queue(np->netdev, id), 2 * XPV_NET_MAX_PACKET);
 	q->tx.ring_ref = INVALID_GRANT_REF;
 	q->rx.ring_ref = INVALID_GRANT_REF;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++)
