@@ -71,6 +71,16 @@ net_rates() {
 	echo "$out and $in Mbit/s"
 }
 
+# The same again over IPv6, which has its own segmentation and checksum offloads.
+net_ipv6() {
+	local way
+	ip -6 address replace fd00::1/64 dev xenbr0 nodad
+	guest 'ip -6 address add fd00::2/64 dev $(ls /sys/bus/xen/devices/vif-0/net) nodad' || { echo "the guest has no IPv6"; return 1; }
+	for way in '' -R; do
+		guest "iperf3 -6 -c fd00::1 -t 2 $way" | grep receiver || { echo "iperf3 -6 $way failed"; return 1; }
+	done
+}
+
 net_ping() {
 	guest "for s in 0 56 1472 8000 60000; do ping -q -c 4 -i 0.2 -s \$s 10.0.$1.1 | grep ' 0% packet loss' || { echo \"lost with -s \$s\"; exit 1; }; done"
 }
@@ -220,6 +230,7 @@ pairing() {
 		verdict net-ping net_ping 0
 		verdict net-rates net_rates
 		verdict net-payload net_payload
+		verdict net-ipv6 net_ipv6
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net
