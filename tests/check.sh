@@ -18,8 +18,20 @@ one() {
 	if "$@"; then echo "pass $name"; else echo "fail $name see above"; fi | verdicts
 }
 
+# many NAME COMMAND...: a step that prints verdicts. One that fails without saying which test did
+# is a failure of its own: nothing may be missing in silence.
+many() {
+	local name=$1 before
+	shift
+	before=$(count fail)
+	"$@" | verdicts && return
+	[ "$(count fail)" -gt "$before" ] || echo "fail $name ended with an error, see above" | verdicts
+}
+
+count() { grep -c "^$1 " "$results" || true; }
+
 modules_build() {
-	"$lab/build.sh" "$1" >/dev/null
+	logged "build/check/modules-$1.log" "$lab/build.sh" "$1" || { tail -n 15 "$stage_log"; return 1; }
 }
 
 mkdir -p build/check
@@ -29,9 +41,9 @@ stage 'checking this machine'
 need_host
 need_packages
 stage 'lint'
-tests/lint.sh | verdicts || true
+many lint tests/lint.sh
 stage 'unit tests'
-make -s -k -j2 unit | verdicts || true
+many unit make -s -k -j2 unit
 stage 'ring stress'
 one stress/ring make -s stress
 for series in 6.1 6.12 7; do
@@ -39,9 +51,8 @@ for series in 6.1 6.12 7; do
 	one "build/$series" modules_build "$series"
 done
 stage 'lab: a Xen host with guests'
-"$lab/check.sh" | verdicts || true
+many lab "$lab/check.sh"
 
-count() { grep -c "^$1 " "$results" || true; }
 if grep '^fail ' "$results" >/dev/null; then
 	printf '\nfailed:\n'
 	sed -n 's/^fail /  /p' "$results"
