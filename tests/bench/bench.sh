@@ -8,7 +8,7 @@ cd "$top"
 host_packages+=(gcc jq libxen-dev)
 dir=build/lab/bench
 out=build/bench.json
-stage_total=17
+stage_total=18
 
 [ -z "${BASE-}" ] || [ -s "$BASE" ] || die "BASE=$BASE: no such file; give the bench.json of an earlier run"
 

@@ -67,4 +67,4 @@ stage_log=$dir/console.log
 # lastpipe keeps the stage counter in this shell.
 shopt -s lastpipe
 set +o pipefail
-"$lab/run.sh" demo demo 600 | scenario
+"$lab/run.sh" demo demo 900 | scenario

@@ -75,7 +75,8 @@ net_rates() {
 net_ipv6() {
 	local way
 	ip -6 address replace fd00::1/64 dev xenbr0 nodad
-	guest 'ip -6 address add fd00::2/64 dev $(ls /sys/bus/xen/devices/vif-0/net) nodad' || { echo "the guest has no IPv6"; return 1; }
+	# The shell would take busybox's own ip, which does not know nodad.
+	guest '/bin/ip -6 address replace fd00::2/64 dev $(ls /sys/bus/xen/devices/vif-0/net) nodad' || { echo "the guest has no IPv6"; return 1; }
 	for way in '' -R; do
 		guest "iperf3 -6 -c fd00::1 -t 2 $way" | grep receiver || { echo "iperf3 -6 $way failed"; return 1; }
 	done

@@ -122,8 +122,9 @@ disk_line() {
 }
 
 guest_config() {
-	local console=hvc0 kernel=vmlinux
-	[ "$kind" != hvm ] || console=ttyS0 kernel=vmlinuz
+	local kernel=vmlinux
+	# A device model loads a guest the way a boot loader does.
+	[ "$kind" != hvm ] || kernel=vmlinuz
 	cat <<-END
 		name = "guest"
 		type = "$kind"
@@ -137,12 +138,12 @@ guest_config() {
 		on_reboot = "destroy"
 		kernel = "/boot/$kernel"
 		ramdisk = "$lab/guest.cpio"
-		cmdline = "console=$console net.ifnames=0 quiet panic=-1 tsc=reliable clocksource=tsc ${GUEST_CMDLINE-}"
+		cmdline = "console=hvc0 net.ifnames=0 quiet panic=-1 tsc=reliable clocksource=tsc ${GUEST_CMDLINE-}"
 		disk = [ '$(disk_line /dev/nullb0 xvdb)' ]
 		vif = [ 'type=vif,bridge=xenbr0' ]
 	END
-	# A serial port that xl console can log, and no display to emulate.
-	[ "$kind" != hvm ] || printf 'serial = "pty"\nvga = "none"\nnographic = 1\n'
+	# No display to emulate; its console is the paravirtual one as well, which is logged.
+	[ "$kind" != hvm ] || printf 'vga = "none"\nnographic = 1\n'
 }
 
 # start_guest KIND FRONT BACK: until its agent answers, with the frontends
@@ -152,7 +153,7 @@ start_guest() {
 	guest_config >$lab/guest.cfg
 	xl create $lab/guest.cfg >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
 	domid=$(xl domid guest)
-	answered 0 "${GUEST_BOOT_LIMIT:-150}" ||
+	answered 0 "${GUEST_BOOT_LIMIT:-400}" ||
 		{ echo "the guest did not come up"; return 1; }
 	guest 'echo "<1>lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
 	load_front "$front" || { echo "the $front frontends do not load"; return 1; }
@@ -160,13 +161,13 @@ start_guest() {
 }
 
 disk_up() {
-	guest "for i in \$(seq 50); do [ -b /dev/$1 ] && [ \$(cat /sys/block/$1/size) -gt 0 ] && exit; sleep 0.2; done; exit 1" ||
+	guest "for i in \$(seq 200); do [ -b /dev/$1 ] && [ \$(cat /sys/block/$1/size) -gt 0 ] && exit; sleep 0.2; done; exit 1" ||
 		{ echo "no $1 in the guest"; return 1; }
 }
 
 # The address goes to whatever name vif N has; it counts once dom0 answers.
 net_up() {
-	guest "for i in \$(seq 50); do n=\$(ls /sys/bus/xen/devices/vif-$1/net 2>/dev/null) && [ \"\$n\" ] && break; sleep 0.2; done
+	guest "for i in \$(seq 200); do n=\$(ls /sys/bus/xen/devices/vif-$1/net 2>/dev/null) && [ \"\$n\" ] && break; sleep 0.2; done
 		ip addr flush dev \$n; ip addr add 10.0.$1.2/24 dev \$n && ip link set \$n up
 		for i in \$(seq 20); do ping -q -c 1 -W 1 10.0.$1.1 && exit; done; exit 1" >/dev/null ||
 		{ echo "vif $1 does not reach dom0"; return 1; }
