@@ -55,14 +55,15 @@ table() {
 			def v($guest; $pair; $job): ([$r[] | select(.guest == $guest and .pair == $pair and .job == $job) | .value] | first);
 			[$r[] | select(.guest == $g and .pair == "xpv") | .job] | unique_by(.) | .[] as $job |
 			[$job, v("dom0"; "limit"; $job), v($g; "limit"; $job), v($g; "linux"; $job), v($g; "xpv"; $job)] |
-			. + [if .[3] and .[4] then .[4] / .[3] else null end] |
+			. + [if .[3] and .[4] then .[4] / .[3] * 100 | round / 100 else null end] |
 			map(. // "-" | tostring) | join(" ")' "$out" |
-			while read -r job dom0 own linux xpv ratio; do
-				[ "$ratio" = - ] || ratio=$(printf '%.2f' "$ratio")
-				printf '%-22s %12.0f %12.0f %12.0f %12.0f %8s\n' "$job" "${dom0/#-/0}" "${own/#-/0}" "${linux/#-/0}" "${xpv/#-/0}" "$ratio"
+			while read -r job rates; do
+				printf '%-22s' "$job"
+				# shellcheck disable=SC2086
+				printf ' %12s %12s %12s %12s %8s\n' $rates
 			done
 	done
-	printf '\nfio in requests/s, tcp in Mbit/s, udp64 in packets/s at the receiving driver; 0: not measured\n'
+	printf '\nfio in requests/s, tcp in Mbit/s, udp64 in packets/s at the receiving driver; -: not measured\n'
 	printf '\n%-28s %-8s %12s %12s %12s\n' 'per operation, both sides' pair hypercalls events 'grant ops'
 	jq -r '.per_operation | sort_by([.guest, .job, .pair])[] |
 		[.guest + " " + .job, .pair, .hypercalls, .events, .grants] | @tsv' "$out" |
@@ -73,13 +74,13 @@ table() {
 }
 
 change() {
-	printf '\n%-36s %12s %12s %8s\n' "since $BASE" then now ratio
+	printf '\n%-36s %12s %12s %8s\n' "since $BASE" before now ratio
 	jq -r --slurpfile base "$BASE" '
 		.rates[] | . as $n |
-		($base[0].rates[] | select(.guest == $n.guest and .pair == $n.pair and .job == $n.job) | .value) as $then |
-		select($then and .value) | [.guest + " " + .pair + " " + .job, $then, .value, .value / $then] | @tsv' "$out" |
-		while IFS=$'\t' read -r what then now ratio; do
-			printf '%-36s %12.0f %12.0f %8.2f\n' "$what" "$then" "$now" "$ratio"
+		($base[0].rates[] | select(.guest == $n.guest and .pair == $n.pair and .job == $n.job) | .value) as $was |
+		select($was and .value) | [.guest + " " + .pair + " " + .job, $was, .value, .value / $was] | @tsv' "$out" |
+		while IFS=$'\t' read -r what before now ratio; do
+			printf '%-36s %12.0f %12.0f %8.2f\n' "$what" "$before" "$now" "$ratio"
 		done
 }
 
