@@ -49,6 +49,15 @@ fio_here() { # DEVICE RW BS DEPTH
 # Mbit/s, as the receiver has it.
 iperf_rate() { awk '/receiver/ { print $(NF - 2) }'; }
 
+# Datagrams per second, by the packet counter that the first command prints.
+udp_rate() { # COUNTER COMMAND...
+	local counter=$1 before
+	shift
+	before=$($counter)
+	"$@" -t $seconds >/dev/null || return
+	echo $((($($counter) - before) / seconds))
+}
+
 packets_in() { # DIRECTION: packets that arrived over the vif so far
 	case $1 in
 	tx) cat "/sys/class/net/vif$domid.0/statistics/rx_packets" ;;
@@ -98,6 +107,8 @@ dom0_limits() {
 	sleep 1
 	say "result dom0 limit tcp-guest-to-dom0 $(ip netns exec peer iperf3 -c 10.0.0.1 -t $seconds -f m | iperf_rate)"
 	say "result dom0 limit tcp-dom0-to-guest $(ip netns exec peer iperf3 -c 10.0.0.1 -t $seconds -f m -R | iperf_rate)"
+	say "result dom0 limit udp64-guest-to-dom0 $(udp_rate 'cat /sys/class/net/veth0/statistics/rx_packets' ip netns exec peer iperf3 -c 10.0.0.1 -u -b 0 -l 64)"
+	say "result dom0 limit udp64-dom0-to-guest $(udp_rate 'ip netns exec peer cat /sys/class/net/veth1/statistics/rx_packets' ip netns exec peer iperf3 -c 10.0.0.1 -u -b 0 -l 64 -R)"
 	ip netns del peer
 }
 
@@ -111,6 +122,7 @@ guest_limits() {
 		[ -z "$job" ] || say "result $kind limit $job $(guest_fio nullb0 "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
 	done <<<"$block_jobs"
 	say "result $kind limit tcp-guest-to-dom0 $(guest "iperf3 -c 127.0.0.1 -t $seconds -f m" | iperf_rate)"
+	say "result $kind limit udp64-guest-to-dom0 $(udp_rate "guest cat /sys/class/net/lo/statistics/rx_packets" guest iperf3 -c 127.0.0.1 -u -b 0 -l 64)"
 	guest 'killall iperf3; rmmod null_blk'
 }
 
