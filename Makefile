@@ -17,7 +17,7 @@ units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
-.PHONY: all help modules install user unit stress lint demo check bench clean
+.PHONY: all help modules install user unit stress rogue lint demo check bench clean
 
 all: modules user
 
@@ -30,6 +30,7 @@ help:
 	@echo 'make check               every test (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
+	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'V=1 shows the commands.'
 
 modules:
@@ -61,6 +62,14 @@ $(O)/stress/%: tests/stress/%.c ring/ring.c $(headers)
 $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
+
+# Static: they run in the lab's guest and dom0, whatever libraries are there.
+$(O)/rogue/rogue-%: tests/rogue/%.c tests/rogue/rogue.c tests/rogue/rogue.h $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< tests/rogue/rogue.c \
+		-lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -pthread -o $@
+
+rogue: $(O)/rogue/rogue-front $(O)/rogue/rogue-back
 
 unit: $(units)
 	$(Q)tests/run-units.sh $^

@@ -4,7 +4,7 @@
 # it ends; their count last. Logs are under build/.
 . "$(dirname "$0")/lab/common.sh"
 cd "$top"
-host_packages+=(gcc make git libcmocka-dev libxen-dev)
+host_packages+=(gcc libc6-dev make git libcmocka-dev libxen-dev)
 results=build/check/results
 stage_total=8
 

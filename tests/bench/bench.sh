@@ -5,7 +5,7 @@
 # an earlier run, also the change since then.
 . "$(dirname "$0")/../lab/common.sh"
 cd "$top"
-host_packages+=(gcc jq libxen-dev)
+host_packages+=(gcc libc6-dev jq libxen-dev)
 dir=build/lab/bench
 out=build/bench.json
 stage_total=18

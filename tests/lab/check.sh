@@ -29,8 +29,12 @@ boot() {
 if [[ $pairs == *xpv* ]]; then
 	LAB_MODULES=$("$lab/build.sh" 6.12 2>/dev/null) || { echo "fail lab/build the modules do not build"; exit 1; }
 	export LAB_MODULES
+	make -s -C "$top" rogue >&2 || { echo "fail lab/rogue the lying peers do not build"; exit 1; }
+	export LAB_ROGUE=1
 fi
 
+# MiB of write cache, so that there is something to flush.
+export LAB_DISK_CACHE=16
 ours=() theirs=()
 for pair in $pairs; do
 	[[ $pair =~ ^(pv|pvh|hvm):(xpv|linux):(xpv|linux|qdisk)$ ]] || die "LAB_PAIRS: '$pair' is no GUEST:FRONT:BACK"

@@ -27,6 +27,12 @@ payload() {
 		cp "$LAB_MODULES"/*.ko "$p/modules/"
 		cp "$LAB_MODULES"/*.ko "$p/overlay/xpv/"
 	fi
+	# The peers that lie, and what they say: a frontend in the guest, a backend in dom0.
+	if [ -n "${LAB_ROGUE-}" ]; then
+		mkdir "$p/rogue"
+		cp -r "$top"/build/rogue/rogue-{front,back} "$top"/tests/rogue/{front,back} "$p/rogue/"
+		cp -r "$p/rogue" "$p/overlay/xpv/"
+	fi
 	cp "$lab"/guest/* "$p/overlay/xpv/"
 	ln -s xpv/init "$p/overlay/init"
 	(cd "$p/overlay" && find . -mindepth 1 -printf '%P\0' | cpio --quiet -0 -o -H newc -R 0:0) >"$p/overlay.cpio"

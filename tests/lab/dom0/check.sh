@@ -1,15 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Every pairing of $LAB_PAIRS in turn, all in this one dom0; only the tests
-# named in $LAB_TESTS where that is set.
+# that a pattern in $LAB_TESTS matches, where that is set.
 # shellcheck source=tests/lab/dom0/lib.sh
 . /run/lab/dom0/lib.sh
+# shellcheck source=tests/lab/dom0/rogue.sh
+. /run/lab/dom0/rogue.sh
 
 failed=0
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=3600
+wanted() {
+	local pattern
+	for pattern in ${LAB_TESTS:-*} start back-load; do
+		# shellcheck disable=SC2053
+		[[ $1 != $pattern ]] || return 0
+	done
+	return 1
+}
+
 verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
-	case " ${LAB_TESTS:-$1} start back-load " in *" $1 "*) ;; *) return ;; esac
+	wanted "$1" || return
 	local name=$pair/$1 why=$lab/out/why begun=$EPOCHSECONDS
 	shift
 	printf '=== %s\n' "$name" >>$lab/out/check.log
@@ -18,7 +29,8 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	else
 		failed=1
 		guest_died >>$why
-		tidy
+		# The load that rogues are not to disturb goes on.
+		[[ $name == */rogue-* ]] || tidy
 		say "fail lab/$name $(tail -n 1 $why | tr -cd '[:print:]')"
 	fi
 	{ cat $why; printf -- '--- %d s\n' $((EPOCHSECONDS - begun)); } >>$lab/out/check.log
@@ -55,6 +67,20 @@ disk_seen_by_dom0() {
 	[ "$theirs" = "$mine" ] || { echo "the guest reads other data than dom0 wrote"; return 1; }
 }
 
+# A write is safe when the guest's fsync returns: the disk has a cache, so the backend has to be
+# asked to empty it. Backends in dom0's kernel count that.
+disk_flush() {
+	local count=/sys/bus/xen-backend/devices/vbd-$domid-51728/statistics/f_req before
+	if [ "$back" = qdisk ]; then
+		guest 'grep -q "write back" /sys/block/xvdb/queue/write_cache' || { echo "the disk has no cache to flush"; return 1; }
+		return
+	fi
+	before=$(cat "$count") || return
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k --fsync=4 || { echo "fio's verification failed"; return 1; }
+	# 256 writes, and a flush after each fourth.
+	[ $(($(cat "$count") - before)) -ge 60 ] || { echo "$(($(cat "$count") - before)) flushes came, 64 were asked for"; return 1; }
+}
+
 # Paced: dom0's one emulated CPU also has to run the hotplug scripts, which have 40 s.
 # A busy device has requests in flight all the time, just not as many as it could.
 disk_job() {
@@ -64,22 +90,25 @@ disk_job() {
 
 # --- net ---
 
-net_rates() {
-	local out in
-	out=$(guest_iperf 0 3) || { echo "iperf3 from the guest failed"; return 1; }
-	in=$(guest_iperf 0 3 -R) || { echo "iperf3 to the guest failed"; return 1; }
-	echo "$out and $in Mbit/s"
+# segments rx|tx COMMAND...: what the vif in dom0 receives, or sends, meanwhile is more than a frame
+# a packet: stacks hand down several at once, which cross the ring as one.
+segments() {
+	local stat=/sys/class/net/vif$domid.0/statistics/$1 bytes packets
+	shift
+	bytes=$(cat "${stat}_bytes") packets=$(cat "${stat}_packets")
+	"$@" || { echo "failed: $*"; return 1; }
+	bytes=$(($(cat "${stat}_bytes") - bytes)) packets=$(($(cat "${stat}_packets") - packets))
+	[ $((bytes / packets)) -ge 4000 ] || { echo "$bytes bytes in $packets packets: nothing was segmented late"; return 1; }
 }
+
+net_rates() { segments rx guest_iperf 0 3 && segments tx guest_iperf 0 3 -R; }
 
 # The same again over IPv6, which has its own segmentation and checksum offloads.
 net_ipv6() {
-	local way
 	ip -6 address replace fd00::1/64 dev xenbr0 nodad
 	# The shell would take busybox's own ip, which does not know nodad.
 	guest '/bin/ip -6 address replace fd00::2/64 dev $(ls /sys/bus/xen/devices/vif-0/net) nodad' || { echo "the guest has no IPv6"; return 1; }
-	for way in '' -R; do
-		guest "iperf3 -6 -c fd00::1 -t 2 $way" | grep receiver || { echo "iperf3 -6 $way failed"; return 1; }
-	done
+	segments rx guest 'iperf3 -6 -c fd00::1 -t 2' && segments tx guest 'iperf3 -6 -c fd00::1 -t 2 -R'
 }
 
 net_ping() {
@@ -228,6 +257,7 @@ pairing() {
 		verdict drivers bound_drivers
 		verdict disk-verify disk_verify
 		verdict disk-seen-by-dom0 disk_seen_by_dom0
+		verdict disk-flush disk_flush
 		verdict net-ping net_ping 0
 		verdict net-rates net_rates
 		verdict net-payload net_payload
@@ -235,6 +265,11 @@ pairing() {
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net
+		# Each side once, and shared out between the two boots.
+		case $1:$2:$3 in
+		pv:xpv:xpv) attacks attack_backends ;;
+		pv:xpv:linux) attacks attack_frontends ;;
+		esac
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front

@@ -192,11 +192,11 @@ guest_fio() {
 		awk -F ';' '$1 == 3 && $5 == 0 { io = $8 + $49; kb = $7 + $48 } END { if (!io) exit 1; printf "%d %.1f\n", io, kb / 1000 }'
 }
 
-# guest_verify DISK RW BS: every block is written with a crc32c and checked
+# guest_verify DISK RW BS [MORE]: every block is written with a crc32c and checked
 # when read back. A read job lays the blocks down first.
 guest_verify() {
 	local all="fio --name=v --filename=/dev/$1 --ioengine=libaio --direct=1 --iodepth=32 --bs=$3 --size=${VERIFY_SIZE:-32m} \
-		--verify=crc32c --verify_fatal=1 --verify_state_save=0"
+		--verify=crc32c --verify_fatal=1 --verify_state_save=0 ${4-}"
 	case $2 in
 	*write) guest "$all --rw=$2 --do_verify=1" >"$lab/out/verify.log" ;;
 	*read) guest "$all --rw=write --do_verify=0 --verify_header_seed=0 && $all --rw=$2 --verify_header_seed=0" >"$lab/out/verify.log" ;;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A frontend that lies, in a guest: nobody else may drive the device. */
+#include "rogue.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <xengnttab.h>
+
+const char *const rogue_usage = "rogue-front vbd|vif DEVID SCRIPT";
+const bool rogue_is_front = true;
+
+static struct {
+	xengntshr_handle *gntshr;
+	u8 *pages, *read_only, *rings;
+	u32 nr_rings;		/* pages */
+	u32 page_ref[ROGUE_PAGES], ro_ref, ring_ref[1u << XPV_RING_MAX_ORDER];
+} front;
+
+static void *share(struct rogue *r, u32 n, u32 *refs, bool writable)
+{
+	void *pages = xengntshr_share_pages(front.gntshr, r->domid, n, refs, writable);
+
+	if (!pages)
+		die(r, "sharing %u pages: %s", n, strerror(errno));
+	return pages;
+}
+
+int rogue_open(struct rogue *r, int argc, char **argv)
+{
+	char path[64], *backend;
+	u32 i;
+
+	if (argc < 1)
+		return 0;
+	front.gntshr = xengntshr_open(NULL, 0);
+	if (!front.gntshr)
+		die(r, "/dev/xen/gntalloc: %s", strerror(errno));
+	snprintf(path, sizeof(path), "device/%s/%s", r->vif ? "vif" : "vbd", argv[0]);
+	r->own = strdup(path);
+	snprintf(path, sizeof(path), "%s/backend", r->own);
+	backend = xs_read(r->xs, XBT_NULL, path, NULL);
+	if (!backend)
+		die(r, "%s: %s", path, strerror(errno));
+	r->other = backend;
+	r->domid = 0;
+	front.pages = share(r, ROGUE_PAGES, front.page_ref, true);
+	front.read_only = share(r, 1, &front.ro_ref, false);
+	for (i = 0; i < ROGUE_PAGES; i++)
+		write_frame(front.pages + i * XPV_PAGE_SIZE);
+	return 1;
+}
+
+static void say_vbd(struct rogue *r)
+{
+	char key[16];
+	u32 i;
+
+	if (!r->order) {
+		say(r, "ring-page-order", NULL);
+		say(r, "ring-ref", "%u", front.ring_ref[0]);
+	} else {
+		say(r, "ring-page-order", "%u", r->order);
+		for (i = 0; i < front.nr_rings; i++) {
+			snprintf(key, sizeof(key), "ring-ref%u", i);
+			say(r, key, "%u", front.ring_ref[i]);
+		}
+	}
+	say(r, "protocol", "x86_64-abi");
+}
+
+static void say_vif(struct rogue *r)
+{
+	static const char *const features[] = {
+		"request-rx-copy", "feature-rx-notify", "feature-sg",
+		"feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload",
+	};
+	u32 i;
+
+	say(r, "tx-ring-ref", "%u", front.ring_ref[0]);
+	say(r, "rx-ring-ref", "%u", front.ring_ref[1]);
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		say(r, features[i], "1");
+}
+
+void rogue_offer(struct rogue *r)
+{
+	u32 i;
+
+	if (front.rings)
+		die(r, "already offered: close first");
+	set_state(r, XPV_INITIALISING);
+	await(r, 1u << XPV_INIT_WAIT);
+
+	front.nr_rings = r->vif ? 2 : 1u << r->order;
+	front.rings = share(r, front.nr_rings, front.ring_ref, true);
+	memset(front.rings, 0, front.nr_rings * XPV_PAGE_SIZE);
+	for (i = 0; i < (r->vif ? 2u : 1u); i++) {
+		struct xpv_sring *shared = (void *)(front.rings + i * XPV_PAGE_SIZE);
+
+		shared->req_event = 1;
+		shared->rsp_event = 1;
+		ring_up(r, i, shared, r->vif ? 1 : front.nr_rings);
+	}
+	r->port = xenevtchn_bind_unbound_port(r->evtchn, r->domid);
+	if (r->port < 0)
+		die(r, "no event channel: %s", strerror(errno));
+	say(r, "event-channel", "%d", r->port);
+	(r->vif ? say_vif : say_vbd)(r);
+	say_rest(r);
+	set_state(r, r->vif ? XPV_CONNECTED : XPV_INITIALISED);
+}
+
+void rogue_connect(struct rogue *r)
+{
+	await(r, 1u << XPV_CONNECTED);
+	set_state(r, XPV_CONNECTED);
+}
+
+bool rogue_symbol(struct rogue *r, const char *name, u64 *value)
+{
+	u32 i;
+
+	(void)r;
+	if (!strcmp(name, "ro"))
+		*value = front.ro_ref;
+	else if (!strcmp(name, "table"))
+		*value = front.page_ref[ROGUE_PAGES - 1];
+	else if (!strcmp(name, "table_address"))
+		*value = (uintptr_t)(front.pages + (ROGUE_PAGES - 1) * XPV_PAGE_SIZE);
+	else if (sscanf(name, "page%u", &i) == 1 && i < ROGUE_PAGES)
+		*value = front.page_ref[i];
+	else
+		return false;
+	return true;
+}
+
+void rogue_grab(struct rogue *r, u32 gref)
+{
+	die(r, "a frontend has no grant %u to map", gref);
+}
+
+void rogue_drop(struct rogue *r)
+{
+	die(r, "a frontend has nothing mapped");
+}
+
+void rogue_close(struct rogue *r)
+{
+	if (!r->own)
+		return;
+	set_state(r, XPV_CLOSED);
+	await(r, 1u << XPV_CLOSED | 1u << XPV_UNKNOWN);
+	memset(r->ring, 0, sizeof(r->ring));
+	if (r->port >= 0)
+		xenevtchn_unbind(r->evtchn, r->port);
+	r->port = -1;
+	if (front.rings)
+		xengntshr_unshare(front.gntshr, front.rings, front.nr_rings);
+	front.rings = NULL;
+}
