@@ -64,9 +64,10 @@ $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-$(O)/rogue/rogue-%: tests/rogue/%.c tests/rogue/rogue.c tests/rogue/rogue.h $(headers)
+rogue := tests/rogue/rogue.c tests/rogue/script.c
+$(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< tests/rogue/rogue.c \
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \
 		-lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -pthread -o $@
 
 rogue: $(O)/rogue/rogue-front $(O)/rogue/rogue-back

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A peer that lies by script. rogue.c reads the script and does what both ends
+ * A peer that lies by script. script.c reads what to do, rogue.c does what both ends
  * do alike; front.c or back.c, whichever is linked, is the end that is played.
  *
  *   open --> offer --> (rings and channel are there) --> close
@@ -14,12 +14,14 @@
 #include <xpv/netif.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
+#include <stdio.h>
 #include <xenevtchn.h>
 #include <xenstore.h>
 
 #define ROGUE_RINGS	2u
 #define ROGUE_PAGES	32u	/* with data, which the peer may map */
 #define ROGUE_KEYS	16u
+#define ROGUE_LIMIT_MS	15000u	/* for whatever the peer has to do next */
 
 /* A named place in a slot; with @count above 1, NAME0 to NAME(count-1), @stride apart. */
 struct field {
@@ -47,6 +49,10 @@ struct rogue {
 	xenevtchn_handle *evtchn;
 	xenevtchn_port_or_error_t port;	/* -1 while there is none */
 
+	const char *file;	/* the script, and where we are in it */
+	u32 line;
+	bool closing;		/* nothing that fails now is tried again */
+
 	/* What the script says in place of what an honest peer would: NULL values are left out. */
 	struct {
 		char *key, *value;
@@ -54,7 +60,7 @@ struct rogue {
 	u32 nr_said;
 };
 
-/* rogue.c APIs, for the ends: */
+/* rogue.c APIs: */
 
 /* Say why on standard error, give everything back, and exit with 1. */
 void die(struct rogue *r, const char *format, ...)
@@ -67,6 +73,12 @@ void say(struct rogue *r, const char *key, const char *format, ...)
 /* Write what only the script says; before the state that makes the peer read it. */
 void say_rest(struct rogue *r);
 
+/* Say @value whatever an honest peer says; NULL leaves @key out. Written at once, too. */
+void insist(struct rogue *r, const char *key, const char *value);
+
+/* Of all that was insisted on. */
+void forget(struct rogue *r);
+
 /* A number out of the victim's directory; -1 when it isn't there. */
 long long ask(struct rogue *r, const char *key);
 
@@ -75,11 +87,21 @@ void set_state(struct rogue *r, enum xpv_state state);
 /* Wait until the victim's state is one of the bits in @states; dies when it never is. */
 void await(struct rogue *r, u32 states);
 
-/* Take @shared pages as ring @i; the indices are where the frontend left them. */
-void ring_up(struct rogue *r, u32 i, void *shared, u32 pages);
+u64 now_ms(void);
 
 /* A frame that asks for segmentation and checksums, into a page of a vif. */
 void write_frame(void *page);
+
+/* script.c APIs: */
+
+/* Do what @file says, to its end; dies when the victim does something else than it says. */
+void script_play(struct rogue *r, FILE *file);
+
+/* End what goes on in the background. */
+void script_stop(void);
+
+/* Take @shared pages as ring @i; the indices are where the frontend left them. */
+void ring_up(struct rogue *r, u32 i, void *shared, u32 pages);
 
 /* What an end has to offer: */
 

@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The script of a lying peer: a statement per line, words between spaces.
+ *
+ *   set KEY VALUE      say VALUE instead of an honest peer's; "=" and an expression is a number
+ *   omit KEY           leave it out
+ *   forget             say what an honest peer says, from here on
+ *   order N            a vbd's ring has 2^N pages
+ *   connect            the whole handshake
+ *   offer              the handshake without waiting for the peer to agree
+ *   state N            write our state
+ *   wait N...          until the peer's state is one of these
+ *   gone               until the peer closes the device
+ *   close              give up as an honest peer does
+ *   on tx|rx           the ring that the next statements mean, of a vif
+ *   put FIELD=EXPR...  fill the next slot, all other fields 0
+ *   extra FIELD=EXPR.. fill the next slot with a vif's extra
+ *   push [EXPR]        show all slots that were filled, and EXPR more; notify
+ *   index NAME EXPR    write a shared index
+ *   notify             send an event
+ *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these
+ *   drain              take what comes, until nothing does
+ *   serve SECONDS      (back) answer everything as an honest backend would
+ *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
+ *   drop               (back) unmap the page that was grabbed last
+ *   table EXPR FIELD=EXPR...  (front) so many segments into the page named table
+ *   race FIELD A B     write A and B in turns into the field of every slot, until
+ *   calm
+ *   sleep MS
+ *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
+ *
+ * An expression is numbers and names with + and - between them. Names are the
+ * fields of the message taken last, n, prod and cons of the ring, and pages (front).
+ */
+#include "rogue.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define WORDS	64
+
+#define FIELD(type, member, name_) \
+	{ name_, offsetof(type, member), sizeof(((type *)0)->member), 0, 1 }
+#define FIELDS(type, array, member, name_) \
+	{ name_, offsetof(type, array[0] member), sizeof(((type *)0)->array[0] member), \
+	  sizeof(((type *)0)->array[0]), ARRAY_SIZE(((type *)0)->array) }
+
+static const struct field blk_request[] = {
+	FIELD(struct xpv_blk_slot64, op, "op"),
+	FIELD(struct xpv_blk_slot64, nr_segs, "segs"),
+	FIELD(struct xpv_blk_slot64, handle, "handle"),
+	FIELD(struct xpv_blk_slot64, id, "id"),
+	FIELD(struct xpv_blk_slot64, sector, "sector"),
+	FIELD(struct xpv_blk_slot64, nr_sectors, "sectors"),
+	FIELDS(struct xpv_blk_slot64, seg, .gref, "gref"),
+	FIELDS(struct xpv_blk_slot64, seg, .first, "first"),
+	FIELDS(struct xpv_blk_slot64, seg, .last, "last"),
+	FIELDS(struct xpv_blk_slot64, ind.gref, , "list"),
+	{}
+};
+
+static const struct field blk_response[] = {
+	FIELD(struct xpv_blk_rsp64, id, "id"),
+	FIELD(struct xpv_blk_rsp64, op, "op"),
+	FIELD(struct xpv_blk_rsp64, status, "status"),
+	{}
+};
+
+static const struct field segment[] = {
+	FIELD(struct xpv_blk_seg, gref, "gref"),
+	FIELD(struct xpv_blk_seg, first, "first"),
+	FIELD(struct xpv_blk_seg, last, "last"),
+	{}
+};
+
+static const struct field tx_request[] = {
+	FIELD(struct xpv_net_txreq, gref, "gref"),
+	FIELD(struct xpv_net_txreq, offset, "offset"),
+	FIELD(struct xpv_net_txreq, flags, "flags"),
+	FIELD(struct xpv_net_txreq, id, "id"),
+	FIELD(struct xpv_net_txreq, size, "size"),
+	{}
+};
+
+static const struct field tx_response[] = {
+	FIELD(struct xpv_net_txrsp, id, "id"),
+	FIELD(struct xpv_net_txrsp, status, "status"),
+	{}
+};
+
+static const struct field rx_request[] = {
+	FIELD(struct xpv_net_rxreq, id, "id"),
+	FIELD(struct xpv_net_rxreq, gref, "gref"),
+	{}
+};
+
+static const struct field rx_response[] = {
+	FIELD(struct xpv_net_rxrsp, id, "id"),
+	FIELD(struct xpv_net_rxrsp, offset, "offset"),
+	FIELD(struct xpv_net_rxrsp, flags, "flags"),
+	FIELD(struct xpv_net_rxrsp, status, "status"),
+	{}
+};
+
+static const struct field net_extra[] = {
+	FIELD(struct xpv_net_extra, type, "type"),
+	FIELD(struct xpv_net_extra, flags, "flags"),
+	FIELD(struct xpv_net_extra, gso.size, "size"),
+	FIELD(struct xpv_net_extra, gso.type, "gso"),
+	{}
+};
+
+/* What each ring carries, requests and responses. */
+static const struct wire {
+	const struct field *req, *rsp;
+	u32 req_len, rsp_len;
+} wires[] = {
+	{ blk_request, blk_response, sizeof(struct xpv_blk_slot64), sizeof(struct xpv_blk_rsp64) },
+	{ tx_request, tx_response, sizeof(struct xpv_net_txreq), sizeof(struct xpv_net_txrsp) },
+	{ rx_request, rx_response, sizeof(struct xpv_net_rxreq), sizeof(struct xpv_net_rxrsp) },
+};
+
+static struct {
+	u64 n;			/* of the repeat we are in */
+	struct ring *ring;
+	u8 last[sizeof(struct xpv_blk_slot64)];	/* the message taken last */
+	bool racing;
+	pthread_t racer;
+	const struct field *race;
+	u64 value[2];
+} script;
+
+void script_stop(void)
+{
+	if (!script.race)
+		return;
+	WRITE_ONCE(script.racing, false);
+	pthread_join(script.racer, NULL);
+	script.race = NULL;
+}
+
+void ring_up(struct rogue *r, u32 i, void *shared, u32 pages)
+{
+	const struct wire *w = &wires[r->vif ? 1 + i : 0];
+	struct ring *ring = &r->ring[i];
+
+	ring->shared = shared;
+	ring->stride = w->req_len > w->rsp_len ? w->req_len : w->rsp_len;
+	for (ring->size = 1; ring->size * 2 * ring->stride + sizeof(*ring->shared) <=
+			     pages * XPV_PAGE_SIZE; ring->size *= 2)
+		;
+	ring->out = rogue_is_front ? w->req : w->rsp;
+	ring->out_len = rogue_is_front ? w->req_len : w->rsp_len;
+	ring->in = rogue_is_front ? w->rsp : w->req;
+	ring->in_len = rogue_is_front ? w->rsp_len : w->req_len;
+	ring->shown = rogue_is_front ? &ring->shared->req_prod : &ring->shared->rsp_prod;
+	ring->seen = rogue_is_front ? &ring->shared->rsp_prod : &ring->shared->req_prod;
+	ring->prod = ring->cons = READ_ONCE(ring->shared->rsp_prod);
+}
+
+static u8 *slot(const struct ring *ring, u32 i)
+{
+	return ring->shared->slots + (size_t)(i % ring->size) * ring->stride;
+}
+
+static struct ring *need_ring(struct rogue *r)
+{
+	if (!script.ring->shared)
+		die(r, "there is no ring yet: connect first");
+	return script.ring;
+}
+
+static void notify(struct rogue *r)
+{
+	if (r->port >= 0 && xenevtchn_notify(r->evtchn, r->port))
+		die(r, "event channel %d: %s", r->port, strerror(errno));
+}
+
+static void push(struct rogue *r, u64 more)
+{
+	struct ring *ring = need_ring(r);
+
+	/* Pairs with the acquire in __xpv_seen(). */
+	virt_store_release(ring->shown, (u32)(ring->prod + more));
+	notify(r);
+}
+
+/* Copies the next message to script.last; false when none came in time. */
+static bool next(struct rogue *r, u32 limit_ms)
+{
+	struct ring *ring = need_ring(r);
+	u64 end = now_ms() + limit_ms;
+
+	/* Pairs with the release in __xpv_publish(). */
+	while (virt_load_acquire(ring->seen) == ring->cons) {
+		if (now_ms() >= end)
+			return false;
+		usleep(500);
+	}
+	memcpy(script.last, slot(ring, ring->cons++), ring->in_len);
+	return true;
+}
+
+/* --- expressions --- */
+
+static const struct field *find(const struct field *fields, const char *name, u32 *offset)
+{
+	size_t stem = strcspn(name, "0123456789");
+	u32 i = strtoul(name + stem, NULL, 10);
+
+	for (; fields->name; fields++) {
+		if (strncmp(fields->name, name, stem) || fields->name[stem] || i >= fields->count)
+			continue;
+		*offset = fields->offset + i * fields->stride;
+		return fields;
+	}
+	return NULL;
+}
+
+static u64 get(const u8 *at, u32 size)
+{
+	u64 value = 0;
+
+	memcpy(&value, at, size);
+	return value;
+}
+
+static u64 term(struct rogue *r, const char *name)
+{
+	const struct field *f;
+	char *end;
+	u64 value = strtoull(name, &end, 0);
+	u32 offset;
+
+	if (end != name && !*end)
+		return value;
+	if (!strcmp(name, "n"))
+		return script.n;
+	if (!strcmp(name, "prod"))
+		return need_ring(r)->prod;
+	if (!strcmp(name, "cons"))
+		return need_ring(r)->cons;
+	if (rogue_symbol(r, name, &value))
+		return value;
+	f = script.ring->in ? find(script.ring->in, name, &offset) : NULL;
+	if (!f)
+		die(r, "what is '%s'?", name);
+	return get(script.last + offset, f->size);
+}
+
+static u64 expr(struct rogue *r, const char *text)
+{
+	char sign = '+', name[32];
+	u64 value = 0;
+
+	for (;;) {
+		size_t len = strcspn(text, "+-");
+
+		/* "-1" begins with its sign. */
+		if (len) {
+			u64 t;
+
+			snprintf(name, sizeof(name), "%.*s", (int)len, text);
+			t = term(r, name);
+			value = sign == '+' ? value + t : value - t;
+		}
+		if (!text[len])
+			return value;
+		sign = text[len];
+		text += len + 1;
+	}
+}
+
+/* Splits FIELD=EXPR; returns the field and where it lies. */
+static const struct field *assign(struct rogue *r, const struct field *fields, const char *word,
+				  u32 *offset, u64 *value)
+{
+	const char *equals = strchr(word, '=');
+	const struct field *f;
+	char name[32];
+
+	if (!equals)
+		die(r, "'%s' is no FIELD=VALUE", word);
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - word), word);
+	f = find(fields, name, offset);
+	if (!f)
+		die(r, "no field '%s' here", name);
+	*value = expr(r, equals + 1);
+	return f;
+}
+
+/* --- statements --- */
+
+static void fill(struct rogue *r, u8 *at, u32 len, const struct field *fields, char **word)
+{
+	u8 copy[sizeof(struct xpv_blk_slot64)] = {};
+	const struct field *f;
+	u32 offset;
+	u64 value;
+
+	for (; *word; word++) {
+		f = assign(r, fields, *word, &offset, &value);
+		memcpy(copy + offset, &value, f->size);
+	}
+	memcpy(at, copy, len);
+}
+
+static void put(struct rogue *r, const struct field *fields, u32 len, char **word)
+{
+	struct ring *ring = need_ring(r);
+
+	fill(r, slot(ring, ring->prod), len, fields, word);
+	ring->prod++;
+}
+
+static void take(struct rogue *r, char **word)
+{
+	const struct field *f;
+	u32 offset;
+	u64 value;
+
+	if (!next(r, ROGUE_LIMIT_MS))
+		die(r, "nothing came from the peer");
+	for (; *word; word++) {
+		f = assign(r, script.ring->in, *word, &offset, &value);
+		if (memcmp(script.last + offset, &value, f->size))
+			die(r, "%s was expected, %#llx came", *word,
+			    (unsigned long long)get(script.last + offset, f->size));
+	}
+}
+
+static void answer_vbd(struct rogue *r)
+{
+	struct xpv_blk_slot64 *req = (void *)script.last;
+	struct xpv_blk_rsp64 rsp = {
+		.id = req->id,
+		.op = req->op == XPV_BLK_INDIRECT ? req->nr_segs : req->op,
+	};
+
+	memcpy(slot(script.ring, script.ring->prod++), &rsp, sizeof(rsp));
+	push(r, 0);
+}
+
+static void answer_vif(struct rogue *r)
+{
+	struct xpv_net_txreq *req = (void *)script.last;
+	struct xpv_net_txrsp rsp = { .id = req->id };
+
+	memcpy(slot(script.ring, script.ring->prod++), &rsp, sizeof(rsp));
+	push(r, 0);
+}
+
+static void serve(struct rogue *r, u32 seconds)
+{
+	u64 end = now_ms() + seconds * 1000ull;
+
+	while (now_ms() < end)
+		if (next(r, 20))
+			(r->vif ? answer_vif : answer_vbd)(r);
+}
+
+static void write_table(struct rogue *r, char **word)
+{
+	u64 page, n = expr(r, *word++);
+	u32 i;
+
+	if (!rogue_symbol(r, "table_address", &page) || n > XPV_BLK_SEGS_PER_PAGE)
+		die(r, "no room for a table of %llu segments", (unsigned long long)n);
+	for (i = 0; i < n; i++) {
+		script.n = i;
+		fill(r, (u8 *)(uintptr_t)page + i * sizeof(struct xpv_blk_seg),
+		     sizeof(struct xpv_blk_seg), segment, word);
+	}
+}
+
+static void *race(void *arg)
+{
+	struct ring *ring = arg;
+	u32 i, turn;
+
+	for (turn = 0; READ_ONCE(script.racing); turn ^= 1)
+		for (i = 0; i < ring->size; i++)
+			memcpy(slot(ring, i) + script.race->offset, &script.value[turn],
+			       script.race->size);
+	return NULL;
+}
+
+static void start_race(struct rogue *r, char **word)
+{
+	struct ring *ring = need_ring(r);
+	u32 offset;
+
+	script.race = find(ring->out, word[0], &offset);
+	if (!script.race)
+		die(r, "no field '%s' here", word[0]);
+	script.value[0] = expr(r, word[1]);
+	script.value[1] = expr(r, word[2]);
+	script.racing = true;
+	if (pthread_create(&script.racer, NULL, race, ring))
+		die(r, "no thread for the race");
+}
+
+static void write_index(struct rogue *r, const char *name, u32 value)
+{
+	struct xpv_sring *shared = need_ring(r)->shared;
+
+	if (!strcmp(name, "req_prod"))
+		WRITE_ONCE(shared->req_prod, value);
+	else if (!strcmp(name, "req_event"))
+		WRITE_ONCE(shared->req_event, value);
+	else if (!strcmp(name, "rsp_prod"))
+		WRITE_ONCE(shared->rsp_prod, value);
+	else if (!strcmp(name, "rsp_event"))
+		WRITE_ONCE(shared->rsp_event, value);
+	else
+		die(r, "no index '%s'", name);
+}
+
+static void set(struct rogue *r, const char *key, const char *value)
+{
+	char number[24];
+
+	if (*value == '=') {
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)expr(r, value + 1));
+		value = number;
+	}
+	insist(r, key, value);
+}
+
+/* One statement; its words are @word[0] to a NULL. */
+static void statement(struct rogue *r, char **word);
+
+static void repeat(struct rogue *r, char **word)
+{
+	u64 i, times = expr(r, word[0]);
+	char **from, **to, *end;
+
+	for (i = 0; i < times; i++) {
+		for (from = word + 1; *from; from = end ? to + 1 : to) {
+			for (to = from; *to && strcmp(*to, ";"); to++)
+				;
+			end = *to;
+			*to = NULL;
+			script.n = i;
+			statement(r, from);
+			*to = end;
+		}
+	}
+}
+
+static void statement(struct rogue *r, char **word)
+{
+	static const struct {
+		const char *name;
+		u32 words;	/* at least */
+	} verbs[] = {
+		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 }, { "connect", 0 }, { "offer", 0 },
+		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
+		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "index", 2 }, { "notify", 0 },
+		{ "take", 0 }, { "drain", 0 }, { "serve", 1 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
+		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "repeat", 2 },
+	};
+	const char *verb = *word++;
+	u32 i, states = 0, words = 0;
+
+	while (word[words])
+		words++;
+	for (i = 0; i < ARRAY_SIZE(verbs) && strcmp(verb, verbs[i].name); i++)
+		;
+	if (i == ARRAY_SIZE(verbs) || words < verbs[i].words)
+		die(r, "%s: %s", verb, i == ARRAY_SIZE(verbs) ? "no such statement" : "more words");
+
+	if (!strcmp(verb, "set")) {
+		set(r, word[0], word[1]);
+	} else if (!strcmp(verb, "omit")) {
+		insist(r, word[0], NULL);
+	} else if (!strcmp(verb, "forget")) {
+		forget(r);
+	} else if (!strcmp(verb, "order")) {
+		r->order = expr(r, word[0]);
+	} else if (!strcmp(verb, "connect")) {
+		rogue_offer(r);
+		rogue_connect(r);
+	} else if (!strcmp(verb, "offer")) {
+		rogue_offer(r);
+	} else if (!strcmp(verb, "state")) {
+		set_state(r, expr(r, word[0]));
+	} else if (!strcmp(verb, "wait")) {
+		while (*word)
+			states |= 1u << (expr(r, *word++) & 31);
+		await(r, states);
+	} else if (!strcmp(verb, "gone")) {
+		await(r, 1u << XPV_CLOSING | 1u << XPV_CLOSED);
+	} else if (!strcmp(verb, "close")) {
+		rogue_close(r);
+	} else if (!strcmp(verb, "on")) {
+		script.ring = &r->ring[!strcmp(word[0], "rx")];
+	} else if (!strcmp(verb, "put")) {
+		put(r, need_ring(r)->out, script.ring->out_len, word);
+	} else if (!strcmp(verb, "extra")) {
+		put(r, net_extra, sizeof(struct xpv_net_extra), word);
+	} else if (!strcmp(verb, "push")) {
+		push(r, words ? expr(r, word[0]) : 0);
+	} else if (!strcmp(verb, "index")) {
+		write_index(r, word[0], expr(r, word[1]));
+	} else if (!strcmp(verb, "notify")) {
+		notify(r);
+	} else if (!strcmp(verb, "take")) {
+		take(r, word);
+	} else if (!strcmp(verb, "drain")) {
+		while (next(r, 500))
+			;
+	} else if (!strcmp(verb, "serve")) {
+		serve(r, expr(r, word[0]));
+	} else if (!strcmp(verb, "grab")) {
+		rogue_grab(r, expr(r, word[0]));
+	} else if (!strcmp(verb, "drop")) {
+		rogue_drop(r);
+	} else if (!strcmp(verb, "table")) {
+		write_table(r, word);
+	} else if (!strcmp(verb, "race")) {
+		start_race(r, word);
+	} else if (!strcmp(verb, "calm")) {
+		script_stop();
+	} else if (!strcmp(verb, "sleep")) {
+		usleep(expr(r, word[0]) * 1000);
+	} else if (!strcmp(verb, "repeat")) {
+		repeat(r, word);
+	}
+}
+
+void script_play(struct rogue *r, FILE *file)
+{
+	char line[1024], *word[WORDS + 1], *rest;
+	u32 n;
+
+	script.ring = &r->ring[0];
+	while (fgets(line, sizeof(line), file)) {
+		r->line++;
+		line[strcspn(line, "#\n")] = '\0';
+		n = 0;
+		for (rest = strtok(line, " \t"); rest && n < WORDS; rest = strtok(NULL, " \t"))
+			word[n++] = rest;
+		word[n] = NULL;
+		if (n)
+			statement(r, word);
+	}
+	script_stop();
+}
