@@ -11,8 +11,11 @@ failed=0
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=3600
 wanted() {
-	local pattern
-	for pattern in ${LAB_TESTS:-*} start back-load; do
+	local - pattern
+	[ -n "${LAB_TESTS-}" ] || return 0
+	# The patterns are for names of tests, not of files.
+	set -f
+	for pattern in $LAB_TESTS start back-load; do
 		# shellcheck disable=SC2053
 		[[ $1 != $pattern ]] || return 0
 	done
