@@ -17,7 +17,7 @@ units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
-.PHONY: all help modules install user unit stress rogue lint demo check bench clean
+.PHONY: all help modules install user unit stress rogue lint demo check check-long bench clean
 
 all: modules user
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk]'
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
+	@echo 'make check-long          the lab with an HVM guest (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
@@ -86,6 +87,9 @@ demo:
 
 check:
 	$(Q)tests/check.sh
+
+check-long:
+	$(Q)tests/check.sh long
 
 bench:
 	$(Q)tests/bench/bench.sh

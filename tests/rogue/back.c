@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A backend that lies, in dom0. It makes the device itself, with its own half
- * outside backend/, so that no driver of dom0's takes it.
+ * outside backend/, so that no driver of dom0's takes it. Each offer is of another device: a guest
+ * takes one that comes back at once for the one that went.
  */
 #include "rogue.h"
 
@@ -16,7 +17,7 @@ const bool rogue_is_front = false;
 
 static struct {
 	xengnttab_handle *gnttab;
-	const char *devid;
+	u32 devid;		/* of the next device */
 	bool made;		/* the device's nodes are there */
 	struct {
 		void *page;
@@ -47,22 +48,26 @@ static void unmap_last(void)
 
 int rogue_open(struct rogue *r, int argc, char **argv)
 {
-	char path[96];
-
 	if (argc < 2)
 		return 0;
 	back.gnttab = xengnttab_open(NULL, 0);
 	if (!back.gnttab)
 		die(r, "/dev/xen/gntdev: %s", strerror(errno));
-	r->domid = atoi(argv[0]);
-	back.devid = argv[1];
-	snprintf(path, sizeof(path), "/local/domain/0/rogue/%s/%u/%s", r->vif ? "vif" : "vbd",
-		 r->domid, back.devid);
-	r->own = strdup(path);
-	snprintf(path, sizeof(path), "/local/domain/%u/device/%s/%s", r->domid,
-		 r->vif ? "vif" : "vbd", back.devid);
-	r->other = strdup(path);
+	r->domid = strtoul(argv[0], NULL, 0);
+	back.devid = strtoul(argv[1], NULL, 0);
 	return 2;
+}
+
+/* Its directories, and what the next one is called. */
+static void name_device(struct rogue *r)
+{
+	const char *kind = r->vif ? "vif" : "vbd";
+	char path[96];
+
+	snprintf(path, sizeof(path), "/local/domain/0/rogue/%s/%u/%u", kind, r->domid, back.devid);
+	r->own = strdup(path);
+	snprintf(path, sizeof(path), "/local/domain/%u/device/%s/%u", r->domid, kind, back.devid);
+	r->other = strdup(path);
 }
 
 static void make_dir(struct rogue *r, const char *path, u32 owner, u32 reader)
@@ -81,14 +86,15 @@ static void make_dir(struct rogue *r, const char *path, u32 owner, u32 reader)
 /* What the toolstack would write for the guest; the state comes last, and starts its driver. */
 static void write_front(struct rogue *r)
 {
+	char id[12];
 	const char *const keys[][2] = {
 		{ "backend", r->own }, { "backend-id", "0" },
-		{ "virtual-device", back.devid }, { "device-type", "disk" },
-		{ "handle", back.devid }, { "mac", "00:16:3e:66:66:66" }, { "state", "1" },
+		{ "virtual-device", id }, { "device-type", "disk" }, { "handle", id }, { "mac", "00:16:3e:66:66:66" }, { "state", "1" },
 	};
 	char path[128];
 	u32 i;
 
+	snprintf(id, sizeof(id), "%u", back.devid);
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		snprintf(path, sizeof(path), "%s/%s", r->other, keys[i][0]);
 		if (!xs_write(r->xs, XBT_NULL, path, keys[i][1], strlen(keys[i][1])))
@@ -156,6 +162,7 @@ void rogue_offer(struct rogue *r)
 {
 	if (back.made)
 		die(r, "already offered: close first");
+	name_device(r);
 	make_dir(r, r->own, 0, r->domid);
 	say(r, "frontend", "%s", r->other);
 	say(r, "frontend-id", "%u", r->domid);
@@ -166,6 +173,7 @@ void rogue_offer(struct rogue *r)
 	make_dir(r, r->other, r->domid, 0);
 	back.made = true;
 	write_front(r);
+	back.devid += r->vif ? 1 : 256;
 
 	await(r, 1u << XPV_INITIALISED | 1u << XPV_CONNECTED |
 		 1u << XPV_CLOSING | 1u << XPV_CLOSED);
@@ -224,4 +232,7 @@ void rogue_close(struct rogue *r)
 	await(r, 1u << XPV_CLOSED | 1u << XPV_INITIALISING | 1u << XPV_UNKNOWN);
 	xs_rm(r->xs, XBT_NULL, r->other);
 	xs_rm(r->xs, XBT_NULL, r->own);
+	free(r->other);
+	free(r->own);
+	r->own = r->other = NULL;
 }

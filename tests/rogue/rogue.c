@@ -38,6 +38,9 @@ static void write_node(struct rogue *r, const char *key, const char *value)
 {
 	char path[256];
 
+	/* Kept for the offer that makes the device. */
+	if (!r->own)
+		return;
 	snprintf(path, sizeof(path), "%s/%s", r->own, key);
 	if (value ? !xs_write(r->xs, XBT_NULL, path, value, strlen(value)) :
 		    !xs_rm(r->xs, XBT_NULL, path) && errno != ENOENT)

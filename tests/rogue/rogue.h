@@ -42,7 +42,7 @@ struct ring {
 struct rogue {
 	bool vif;		/* else vbd */
 	struct xs_handle *xs;
-	char *own, *other;	/* directories in xenstore */
+	char *own, *other;	/* directories in xenstore, NULL while there is no device */
 	u32 domid;		/* the victim's */
 	struct ring ring[ROGUE_RINGS];	/* vbd: one; vif: transmit and receive */
 	u32 order;		/* of a vbd's ring */
@@ -73,7 +73,7 @@ void say(struct rogue *r, const char *key, const char *format, ...)
 /* Write what only the script says; before the state that makes the peer read it. */
 void say_rest(struct rogue *r);
 
-/* Say @value whatever an honest peer says; NULL leaves @key out. Written at once, too. */
+/* Say @value whatever an honest peer says; NULL leaves @key out. At once too, if there is a device. */
 void insist(struct rogue *r, const char *key, const char *value);
 
 /* Of all that was insisted on. */
@@ -109,7 +109,7 @@ extern const char *const rogue_usage;
 /* True for the frontend: it puts requests and takes responses. */
 extern const bool rogue_is_front;
 
-/* Read the arguments behind the kind; returns how many were read. Sets own, other, domid. */
+/* Read the arguments behind the kind; returns how many were read. Sets domid. */
 int rogue_open(struct rogue *r, int argc, char **argv);
 /* The handshake up to where rings and channel exist on this end. */
 void rogue_offer(struct rogue *r);

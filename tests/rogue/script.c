@@ -20,7 +20,7 @@
  *   notify             send an event
  *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these
  *   drain              take what comes, until nothing does
- *   serve SECONDS      (back) answer everything as an honest backend would
+ *   serve MS           (back) answer everything as an honest backend would
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
  *   drop               (back) unmap the page that was grabbed last
  *   table EXPR FIELD=EXPR...  (front) so many segments into the page named table
@@ -351,9 +351,9 @@ static void answer_vif(struct rogue *r)
 	push(r, 0);
 }
 
-static void serve(struct rogue *r, u32 seconds)
+static void serve(struct rogue *r, u32 ms)
 {
-	u64 end = now_ms() + seconds * 1000ull;
+	u64 end = now_ms() + ms;
 
 	while (now_ms() < end)
 		if (next(r, 20))

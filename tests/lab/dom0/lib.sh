@@ -12,7 +12,7 @@
 set -uo pipefail
 lab=/run/lab
 domid='' ready=0
-bad_log='WARNING:|BUG:|BUG |Oops|general protection|Call Trace|INFO: task|stall|unable to handle|[Bb]ad page|still in use|leaking'
+bad_log='WARNING:|BUG:|BUG |Oops|general protection|Call Trace|INFO: task|rcu.*stall|lockup|unable to handle|[Bb]ad page|still in use|leaking'
 
 # fd 3 is the channel to the host.
 say() { printf '%s\n' "$*" >&3; }
