@@ -19,8 +19,8 @@
 #define XPV_BLKBACK_H
 
 #include <linux/bio.h>
+#include <linux/completion.h>
 #include <linux/device.h>
-#include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -100,8 +100,7 @@ struct xpv_blkback_queue {
 	struct xpv_blkback_stats stats;
 
 	/*
-	 * Protects what follows, and nests in nothing but dev->state_lock. Completions take it
-	 * in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
+	 * Protects what follows, and nests in nothing. Completions take it in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
 	 */
 	spinlock_t lock;
 	struct xpv_ring ring;		/* shared is NULL while not connected */
@@ -111,30 +110,45 @@ struct xpv_blkback_queue {
 	bool hungry;			/* the thread waits for whatever a completion frees */
 };
 
+/* What may have happened to a device. The first are the frontend's states, each as it was seen. */
+enum xpv_blkback_news {
+	XPV_BLKBACK_OWN = XPV_STATES,	/* our own state was written, by us or the toolstack */
+	XPV_BLKBACK_DISK,		/* physical-device was */
+	XPV_BLKBACK_BROKEN,		/* a queue's thread found its ring broken */
+	XPV_BLKBACK_REMOVED,		/* the driver was unbound: free the device */
+};
+
 struct xpv_blkback_device {
 	struct xenbus_device *xdev;
 
 	/*
-	 * Serialises the state machine: all that follows up to the next lock, and connecting
-	 * and disconnecting. Taken first of all.
+	 * The device lives in this work item, from InitWait until it is freed: a disk that hangs
+	 * keeps its own device waiting, and neither xenwatch nor any other device. Others only
+	 * leave news, see xpv_blkback_tell().
 	 */
-	struct mutex state_lock;
+	struct work_struct work;
+	unsigned long news;		/* bits of enum xpv_blkback_news */
+	enum xpv_state seen;		/* the peer's state, by the last of its watch */
+	bool done;			/* all is let go of, xenwatch may unregister the device */
+	struct completion *released;	/* whom to tell that it is freed, if it was removed */
+	struct xenbus_watch own_watch;	/* on our own state */
+	struct xenbus_watch disk_watch;	/* on physical-device */
+
+	/* The work's alone, if nothing else is said: */
 	enum xpv_state state;		/* ours, as last published */
-	enum xpv_state front;		/* the peer's, as last seen */
-	struct xenbus_watch watch;	/* on physical-device */
-	struct work_struct broken;	/* a queue's thread asks for the device to be closed */
+	enum xpv_state front;		/* the peer's, as last followed */
+	bool gone;			/* the frontend, for good */
 	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
 	struct xpv_bdev disk;		/* opened once, kept until the device goes */
-	dev_t number;			/* of disk, 0 while there is none */
-	char *mode;			/* the toolstack's, once there is a disk */
-	bool attributes;		/* are there in sysfs */
+	dev_t number;			/* of disk; constant once mode is set */
+	char *mode;			/* the toolstack's, once there is a disk; readers acquire it */
 
 	/* Set while connecting, constant while connected: */
 	enum xpv_blk_abi abi;
 	struct xpv_blk_limits limits;
 	bool persistent;		/* grants may stay mapped: there is a cache */
 
-	/* Protects the cache. Completions take it in interrupts; nests in state_lock alone. */
+	/* Protects the cache. Completions take it in interrupts; nests in nothing. */
 	spinlock_t grants_lock;
 	struct xpv_cache grants;	/* pages that stay mapped, while persistent */
 	bool overflow;			/* it was full when something was to be added */
@@ -167,13 +181,18 @@ extern unsigned int xpv_blkback_unused_seconds;
 /* blkback_xenbus.c APIs: */
 
 int xpv_blkback_register(void);
+
+/* No device's work runs any more when it returns. */
 void xpv_blkback_unregister(void);
+
+/* Have the device's work see to @news. Any context; @dev is not freed meanwhile. */
+void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news);
 
 /* blkback_sysfs.c APIs: */
 
 int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev);
 
-/* No attribute is being read any more when it returns. Nothing if they are not there. */
+/* No attribute is being read any more when it returns. */
 void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
 
 /* blkback_queue.c APIs: */
@@ -181,13 +200,13 @@ void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
 void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
 			    unsigned int index);
 
-/* Map the ring and start serving it. On failure all is undone. dev->state_lock is held. */
+/* Map the ring and start serving it. On failure all is undone. By the device's work. */
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info);
 
 /*
  * Stop serving, wait until all that was taken has been answered, let go of the ring.
- * Nothing if not connected. dev->state_lock is held.
+ * Nothing if not connected. By the device's work.
  */
 void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
 

@@ -57,7 +57,7 @@ static bool arm(struct xpv_blkback_queue *q)
 static void report(struct xpv_blkback_queue *q)
 {
 	if (!q->reported)
-		schedule_work(&q->dev->broken);
+		xpv_blkback_tell(q->dev, XPV_BLKBACK_BROKEN);
 	q->reported = true;
 }
 

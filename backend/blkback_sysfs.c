@@ -8,10 +8,18 @@
 #include <linux/kdev_t.h>
 #include <linux/sysfs.h>
 
+/* NULL as long as there is no disk. Pairs with the release in open_disk(): number is set before. */
+static const char *mode(const struct xpv_blkback_device *dev)
+{
+	return smp_load_acquire(&dev->mode);
+}
+
 static ssize_t physical_device_show(struct device *d, struct device_attribute *attr, char *buf)
 {
 	const struct xpv_blkback_device *dev = dev_get_drvdata(d);
 
+	if (!mode(dev))
+		return -ENODEV;
 	return sysfs_emit(buf, "%x:%x\n", MAJOR(dev->number), MINOR(dev->number));
 }
 static DEVICE_ATTR_RO(physical_device);
@@ -20,7 +28,9 @@ static ssize_t mode_show(struct device *d, struct device_attribute *attr, char *
 {
 	const struct xpv_blkback_device *dev = dev_get_drvdata(d);
 
-	return sysfs_emit(buf, "%s\n", dev->mode);
+	if (!mode(dev))
+		return -ENODEV;
+	return sysfs_emit(buf, "%s\n", mode(dev));
 }
 static DEVICE_ATTR_RO(mode);
 
@@ -79,15 +89,10 @@ static const struct attribute_group *groups[] = { &disk_group, &counter_group, N
 
 int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev)
 {
-	int err = sysfs_create_groups(&dev->xdev->dev.kobj, groups);
-
-	dev->attributes = !err;
-	return err;
+	return sysfs_create_groups(&dev->xdev->dev.kobj, groups);
 }
 
 void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev)
 {
-	if (dev->attributes)
-		sysfs_remove_groups(&dev->xdev->dev.kobj, groups);
-	dev->attributes = false;
+	sysfs_remove_groups(&dev->xdev->dev.kobj, groups);
 }

@@ -10,12 +10,18 @@
  *
  * The frontend's states come by its watch, the disk by one on physical-device; either may be
  * first. libxl removes the nodes, never we.
+ *
+ * Watches are called by xenwatch, one thread for all devices of this machine. They leave word
+ * for the device's own work, which may wait for the disk, and does all the rest.
  */
 #include "blkback.h"
 
 #include <linux/cdrom.h>
 #include <linux/kdev_t.h>
 #include <linux/slab.h>
+
+/* Where all devices' works run, side by side. */
+static struct workqueue_struct *works;
 
 /* To the log and to xenstore, but not as often as a peer can make us. */
 #define complain(dev, err, ...)						\
@@ -149,7 +155,6 @@ static void disconnect(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
 
-	lockdep_assert_held(&dev->state_lock);
 	for (i = XPV_BLKBACK_QUEUES; i-- > 0;)
 		xpv_blkback_queue_disconnect(&dev->queue[i]);
 	xpv_blkback_grants_exit(dev);
@@ -160,7 +165,6 @@ static int connect(struct xpv_blkback_device *dev)
 	struct xpv_blkback_ring_info info;
 	int err;
 
-	lockdep_assert_held(&dev->state_lock);
 	err = negotiate(dev, &info);
 	if (err) {
 		complain(dev, err, "reading %s", dev->xdev->otherend);
@@ -198,10 +202,17 @@ static int enter(void *data, enum xpv_state next)
 	struct xpv_blkback_device *dev = data;
 	int err = 0;
 
-	if (next == XPV_CONNECTED)
+	if (next == XPV_CONNECTED) {
 		err = connect(dev);
-	else if (next == XPV_CLOSED)
+	} else if (next == XPV_CLOSED) {
 		disconnect(dev);
+		if (dev->gone) {
+			/* The toolstack's script may take the disk away as soon as we are Closed. */
+			xpv_bdev_close(&dev->disk);
+			/* Pairs with the acquire in own_changed(), which this state calls. */
+			smp_store_release(&dev->done, true);
+		}
+	}
 	if (err)
 		return err;
 	return xenbus_switch_state(dev->xdev, (enum xenbus_state)next);
@@ -217,7 +228,6 @@ static void fail(struct xpv_blkback_device *dev)
 /* Every change of the state goes this way, or by fail(). */
 static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 {
-	lockdep_assert_held(&dev->state_lock);
 	/* With no disk yet there is nothing to connect to: the script will come. */
 	if (target == XPV_CONNECTED && !dev->disk.bdev)
 		target = XPV_INIT_WAIT;
@@ -225,33 +235,15 @@ static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 		fail(dev);
 }
 
-static void front_changed(struct xenbus_device *xdev, enum xenbus_state state)
-{
-	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
-	enum xpv_state front = (enum xpv_state)state;
-
-	mutex_lock(&dev->state_lock);
-	dev->front = front;
-	set_state(dev, xpv_back_target(dev->state, front));
-	mutex_unlock(&dev->state_lock);
-
-	/* Closed for good; @dev is freed by this. */
-	if (front == XPV_UNKNOWN || (front == XPV_CLOSED && !xenbus_dev_is_online(xdev)))
-		device_unregister(&xdev->dev);
-}
-
 /* A queue's thread found its ring broken; it takes nothing more from it. */
-static void close_broken(struct work_struct *work)
+static void close_broken(struct xpv_blkback_device *dev)
 {
-	struct xpv_blkback_device *dev = container_of(work, struct xpv_blkback_device, broken);
 	struct xpv_ring *ring = &dev->queue[0].ring;
 
-	mutex_lock(&dev->state_lock);
 	if (dev->state == XPV_CONNECTED && ring->shared && xpv_ring_broken(ring)) {
 		complain(dev, -EPROTO, "the frontend's ring can't be true");
 		fail(dev);
 	}
-	mutex_unlock(&dev->state_lock);
 }
 
 static int open_disk(struct xpv_blkback_device *dev, dev_t number)
@@ -270,15 +262,10 @@ static int open_disk(struct xpv_blkback_device *dev, dev_t number)
 		goto err_close;
 	}
 	dev->number = number;
-	dev->mode = mode;
-	err = xpv_blkback_sysfs_add(dev);
-	if (err)
-		goto err_forget;
+	/* Pairs with the acquire of those who read the device's attributes. */
+	smp_store_release(&dev->mode, mode);
 	return 0;
 
-err_forget:
-	dev->mode = NULL;
-	dev->number = 0;
 err_close:
 	xpv_bdev_close(&dev->disk);
 err_free:
@@ -287,9 +274,8 @@ err_free:
 }
 
 /* The script has named the disk, if there is anything to read yet. */
-static void disk_changed(struct xenbus_watch *watch, const char *path, const char *token)
+static void find_disk(struct xpv_blkback_device *dev)
 {
-	struct xpv_blkback_device *dev = container_of(watch, struct xpv_blkback_device, watch);
 	unsigned int major, minor;
 	int err;
 
@@ -298,10 +284,9 @@ static void disk_changed(struct xenbus_watch *watch, const char *path, const cha
 	if (err == -ENOENT)
 		return;
 
-	mutex_lock(&dev->state_lock);
 	if (err != 2 || MAJOR(MKDEV(major, minor)) != major || MINOR(MKDEV(major, minor)) != minor) {
 		complain(dev, -EINVAL, "reading physical-device");
-	} else if (dev->disk.bdev) {
+	} else if (dev->mode) {
 		if (dev->number != MKDEV(major, minor))
 			complain(dev, -EBUSY, "the disk can't be changed to %x:%x", major, minor);
 	} else {
@@ -313,29 +298,147 @@ static void disk_changed(struct xenbus_watch *watch, const char *path, const cha
 			set_state(dev, xpv_back_target(dev->state, dev->front));
 		}
 	}
-	mutex_unlock(&dev->state_lock);
+}
+
+/* States of a frontend that has left, or is leaving, its connection. */
+#define LEFT (BIT(XPV_UNKNOWN) | BIT(XPV_INITIALISING) | BIT(XPV_CLOSING) | BIT(XPV_CLOSED))
+
+static bool gone_for_good(struct xpv_blkback_device *dev)
+{
+	return dev->front == XPV_UNKNOWN ||
+	       (dev->front == XPV_CLOSED && !xenbus_dev_is_online(dev->xdev));
+}
+
+/* The frontend was in the states of @seen; dev->seen is the last of them, or one yet to come. */
+static void follow(struct xpv_blkback_device *dev, unsigned long seen)
+{
+	enum xpv_state target;
+
+	dev->front = READ_ONCE(dev->seen);
+	dev->gone = gone_for_good(dev);
+	target = xpv_back_target(dev->state, dev->front);
+	/* While we were busy it left and came back: what is connected is no more. */
+	if ((seen & LEFT) && target == XPV_CONNECTED && dev->state == XPV_CONNECTED)
+		set_state(dev, XPV_CLOSED);
+	set_state(dev, target);
+}
+
+/*
+ * Closed before the device was to go: the toolstack has written Closing now, and waits for
+ * Closed.
+ */
+static void leave(struct xpv_blkback_device *dev)
+{
+	if (dev->state != XPV_CLOSED || dev->done || !gone_for_good(dev))
+		return;
+	dev->gone = true;
+	fail(dev);
+	set_state(dev, XPV_CLOSED);
+}
+
+static void free_device(struct xpv_blkback_device *dev)
+{
+	struct xenbus_device *xdev = dev->xdev;
+	struct completion *released = dev->released;
+
+	disconnect(dev);
+	/* A thread may have told us something; none is left. */
+	cancel_work(&dev->work);
+	xpv_bdev_close(&dev->disk);
+	kfree(dev->mode);
+	kvfree(dev);
+	if (released)
+		complete(released);
+	put_device(&xdev->dev);
+}
+
+static void see_to_news(struct work_struct *work)
+{
+	struct xpv_blkback_device *dev = container_of(work, struct xpv_blkback_device, work);
+	/* What comes from now on queues the work again. */
+	unsigned long news = xchg(&dev->news, 0);
+
+	if (news & BIT(XPV_BLKBACK_REMOVED)) {
+		free_device(dev);
+		return;
+	}
+	if (dev->state == XPV_INITIALISING)
+		set_state(dev, XPV_INIT_WAIT);
+	if (news & BIT(XPV_BLKBACK_BROKEN))
+		close_broken(dev);
+	if (news & BIT(XPV_BLKBACK_DISK))
+		find_disk(dev);
+	if (news & (BIT(XPV_STATES) - 1))
+		follow(dev, news);
+	leave(dev);
+}
+
+void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news)
+{
+	set_bit(news, &dev->news);
+	queue_work(works, &dev->work);
+}
+
+/* Watches, all on one thread that is everybody's: nothing here waits. */
+
+static void front_changed(struct xenbus_device *xdev, enum xenbus_state state)
+{
+	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+
+	/* The frontend may write any number. */
+	if ((unsigned int)state >= XPV_STATES)
+		return;
+	WRITE_ONCE(dev->seen, (enum xpv_state)state);
+	xpv_blkback_tell(dev, state);
+}
+
+static void disk_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	xpv_blkback_tell(container_of(watch, struct xpv_blkback_device, disk_watch),
+			 XPV_BLKBACK_DISK);
+}
+
+/*
+ * Devices of this bus are unregistered here and by the bus itself when a node goes, and since
+ * both is done by this one thread, never twice.
+ */
+static void own_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_blkback_device *dev =
+		container_of(watch, struct xpv_blkback_device, own_watch);
+
+	/* Pairs with the release in enter(). @dev is freed by what follows. */
+	if (smp_load_acquire(&dev->done))
+		device_unregister(&dev->xdev->dev);
+	else
+		xpv_blkback_tell(dev, XPV_BLKBACK_OWN);
+}
+
+static void unwatch(struct xenbus_watch *watch)
+{
+	unregister_xenbus_watch(watch);
+	kfree(watch->node);
 }
 
 static void remove(struct xenbus_device *xdev)
 {
 	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	DECLARE_COMPLETION_ONSTACK(released);
+	/* With its node gone, nobody can bind the device again, or has to wait for its disk. */
+	bool again = xenbus_exists(XBT_NIL, xdev->nodename, "");
 
-	/* The frontend's watch is gone already; after its own, nothing starts a connection. */
-	if (dev->watch.node) {
-		unregister_xenbus_watch(&dev->watch);
-		kfree(dev->watch.node);
-	}
+	/* The frontend's watch is gone already. Then, but for its threads, nobody knows @dev. */
+	unwatch(&dev->own_watch);
+	unwatch(&dev->disk_watch);
 	xpv_blkback_sysfs_remove(dev);
-	mutex_lock(&dev->state_lock);
-	disconnect(dev);
-	mutex_unlock(&dev->state_lock);
-	/* No thread is left to queue it. */
-	cancel_work_sync(&dev->broken);
-
 	dev_set_drvdata(&xdev->dev, NULL);
-	xpv_bdev_close(&dev->disk);
-	kfree(dev->mode);
-	kvfree(dev);
+
+	get_device(&xdev->dev);
+	if (again)
+		dev->released = &released;
+	xpv_blkback_tell(dev, XPV_BLKBACK_REMOVED);
+	if (again)
+		wait_for_completion(&released);
 }
 
 static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
@@ -347,10 +450,9 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	if (!dev)
 		return -ENOMEM;
 	dev->xdev = xdev;
-	mutex_init(&dev->state_lock);
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
-	INIT_WORK(&dev->broken, close_broken);
+	INIT_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	spin_lock_init(&dev->grants_lock);
@@ -364,18 +466,31 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	if (!err)
 		err = xenbus_printf(XBT_NIL, xdev->nodename, "max-ring-page-order", "%u",
 				    xpv_blkback_max_ring_order);
-	if (!err)
-		err = xenbus_watch_pathfmt(xdev, &dev->watch, NULL, disk_changed,
-					   "%s/physical-device", xdev->nodename);
-	if (err) {
-		remove(xdev);
-		return err;
-	}
-	/* The script may have come before us, if another driver had the device. */
-	mutex_lock(&dev->state_lock);
-	set_state(dev, XPV_INIT_WAIT);
-	mutex_unlock(&dev->state_lock);
+	if (err)
+		goto err_free;
+	err = xpv_blkback_sysfs_add(dev);
+	if (err)
+		goto err_free;
+	err = xenbus_watch_pathfmt(xdev, &dev->own_watch, NULL, own_changed, "%s/state",
+				   xdev->nodename);
+	if (err)
+		goto err_remove_sysfs;
+	/* This fires once for nothing, and so starts the work. The script may even have come before. */
+	err = xenbus_watch_pathfmt(xdev, &dev->disk_watch, NULL, disk_changed,
+				   "%s/physical-device", xdev->nodename);
+	if (err)
+		goto err_unwatch;
 	return 0;
+
+err_unwatch:
+	unwatch(&dev->own_watch);
+	cancel_work_sync(&dev->work);
+err_remove_sysfs:
+	xpv_blkback_sysfs_remove(dev);
+err_free:
+	dev_set_drvdata(&xdev->dev, NULL);
+	kvfree(dev);
+	return err;
 }
 
 static const struct xenbus_device_id ids[] = {
@@ -395,10 +510,20 @@ static struct xenbus_driver driver = {
 
 int xpv_blkback_register(void)
 {
-	return xenbus_register_backend(&driver);
+	int err;
+
+	works = alloc_workqueue("xpv-blkback", WQ_UNBOUND, 0);
+	if (!works)
+		return -ENOMEM;
+	err = xenbus_register_backend(&driver);
+	if (err)
+		destroy_workqueue(works);
+	return err;
 }
 
 void xpv_blkback_unregister(void)
 {
 	xenbus_unregister_driver(&driver);
+	/* Devices may still wait for their disks, see remove(). */
+	destroy_workqueue(works);
 }

@@ -6,6 +6,8 @@
 . /run/lab/dom0/lib.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
+# shellcheck source=tests/lab/dom0/block.sh
+. /run/lab/dom0/block.sh
 
 failed=0
 # Loads are stopped, never waited for: this only ends what was forgotten.
@@ -261,6 +263,7 @@ pairing() {
 		verdict disk-verify disk_verify
 		verdict disk-seen-by-dom0 disk_seen_by_dom0
 		verdict disk-flush disk_flush
+		[ "$back" != xpv ] || block_backend
 		verdict net-ping net_ping 0
 		verdict net-rates net_rates
 		verdict net-payload net_payload

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What a block backend has to do beyond moving data, on disks made for the purpose.
+# Sourced by check.sh, whose verdict() it uses.
+#
+#   /dev/NAME, a null_blk by configfs -- vbd 51744 -- xvdc
+#   /dev/nullb1 -- vbd 51776 -- xvde, another disk that comes meanwhile
+
+disk_config=/sys/kernel/config/nullb
+
+# make_disk NAME [ATTRIBUTE=VALUE...]
+make_disk() {
+	local dir=$disk_config/$1 set
+	[ -d "$disk_config" ] || mount -t configfs none /sys/kernel/config
+	mkdir "$dir" || { echo "no null_blk $1"; return 1; }
+	for set in size=64 memory_backed=1 queue_mode=2 irqmode=0 "${@:2}"; do
+		echo "${set#*=}" >"$dir/${set%%=*}" || { echo "null_blk does not take $set"; return 1; }
+	done
+	echo 1 >"$dir/power"
+}
+
+drop_disk() { rmdir "$disk_config/$1"; }
+
+# with_disk NAME ATTRIBUTES COMMAND...: as xvdc of the guest, and gone afterwards.
+with_disk() {
+	local name=$1 status=0
+	# shellcheck disable=SC2086
+	make_disk "$name" $2 || return
+	timeout 60 xl block-attach guest "$(disk_line "/dev/$name" xvdc)${disk_more-}" && disk_up xvdc || status=1
+	[ $status = 1 ] || "${@:3}" || status=1
+	detach_disk || status=1
+	drop_disk "$name" || { echo "$name is still in use"; status=1; }
+	return $status
+}
+
+backend_node() { echo "/local/domain/0/backend/vbd/$domid/$1"; }
+backend_key() { xenstore-read "$(backend_node "$1")/$2"; }
+backend_stat() { cat "/sys/bus/xen-backend/devices/vbd-$domid-$1/statistics/$2"; }
+
+comes() { [[ $(backend_key "$1" state) == [24] ]]; }
+
+# A disk that hangs is waited for by its own device alone: 16 requests, one after the other,
+# take 8 s, and another disk comes meanwhile.
+disk_hung() {
+	local detach status=0
+	make_disk slow irqmode=2 completion_nsec=500000000 hw_queue_depth=1 || return
+	timeout 60 xl block-attach guest "$(disk_line /dev/slow xvdc)" && disk_up xvdc || return
+	guest_load hung "fio --name=h --filename=/dev/xvdc --rw=randread --bs=4k --iodepth=16 --ioengine=libaio --direct=1 \
+		--size=64m --time_based --runtime=$load_limit" || return
+	sleep 3
+	timeout 60 xl block-detach guest xvdc &
+	detach=$!
+	sleep 1
+	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvde)" || { echo "no other disk can be attached"; status=1; }
+	comes 51776 || { echo "the other disk's backend does not come"; status=1; }
+	[ "$(backend_key 51744 state)" = 5 ] || { echo "the disk did not hang, or kept the other one waiting"; status=1; }
+	wait $detach || { echo "xl block-detach failed"; status=1; }
+	until_ok 20 no_backend vbd 51744 || { echo "dom0 still has the backend of xvdc"; status=1; }
+	timeout 60 xl block-detach guest xvde || status=1
+	until_ok 20 no_backend vbd 51776 || { echo "dom0 still has the backend of xvde"; status=1; }
+	guest_load_stop hung || { echo "fio hangs on the disk that is gone"; status=1; }
+	drop_disk slow || { echo "the disk is still in use"; status=1; }
+	return $status
+}
+
+block_backend() {
+	verdict disk-hung disk_hung
+}
