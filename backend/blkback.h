@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The block backend: a device per virtual disk, in it a queue (ring, event
- * channel, thread), in that a pool of requests, one per slot of the ring.
+ * The block backend: a device per virtual disk, in it queues (each a ring, an event channel,
+ * a thread, and the pages it keeps mapped), in each a pool of requests, one per slot of the ring.
  *
  * Who owns a request, and where its link is:
  *
@@ -34,7 +34,7 @@
 #include <xpv/state.h>
 #include "xpv_bdev.h"
 
-#define XPV_BLKBACK_QUEUES	1u	/* queues of a device */
+#define XPV_BLKBACK_MAX_QUEUES	64u	/* of a device, whatever is asked for */
 #define XPV_BLKBACK_BIG		64u	/* requests of a queue with more segments than a slot holds */
 #define XPV_BLKBACK_ROUND	64u	/* requests taken at once */
 
@@ -42,7 +42,7 @@ struct xpv_blkback_queue;
 
 /* A page of the peer's that a request needs. */
 struct xpv_blkback_page {
-	struct xpv_cached *cached;	/* our pin in the device's cache, or NULL: */
+	struct xpv_cached *cached;	/* our pin in the queue's cache, or NULL: */
 	struct xpv_mapping own;		/* mapped for this request alone; gref is set in both cases */
 };
 
@@ -95,9 +95,14 @@ struct xpv_blkback_queue {
 	unsigned int bigs;		/* that were made */
 	bool reported;			/* that the ring is broken */
 	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
+	bool overflow;			/* the cache was full when something was to be added */
 	struct xpv_batch batch;
 	struct xpv_mapping evicted[XPV_BATCH_MAX];
 	struct xpv_blkback_stats stats;
+
+	/* Protects the cache. Completions take it in interrupts; nests in nothing. */
+	spinlock_t grants_lock;
+	struct xpv_cache grants;	/* pages that stay mapped, if the device is persistent */
 
 	/*
 	 * Protects what follows, and nests in nothing. Completions take it in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
@@ -146,20 +151,18 @@ struct xpv_blkback_device {
 	/* Set while connecting, constant while connected: */
 	enum xpv_blk_abi abi;
 	struct xpv_blk_limits limits;
-	bool persistent;		/* grants may stay mapped: there is a cache */
-
-	/* Protects the cache. Completions take it in interrupts; nests in nothing. */
-	spinlock_t grants_lock;
-	struct xpv_cache grants;	/* pages that stay mapped, while persistent */
-	bool overflow;			/* it was full when something was to be added */
+	bool persistent;		/* grants may stay mapped: queues have a cache */
+	unsigned int nr_queues;		/* that the frontend uses, from the first on */
 
 	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
-	struct xpv_blkback_queue queue[XPV_BLKBACK_QUEUES];
+	unsigned int max_queues;	/* offered; constant */
+	/* Each is made when first needed, and kept; who reads its statistics acquires it. */
+	struct xpv_blkback_queue *queue[XPV_BLKBACK_MAX_QUEUES];
 };
 
-/* What the frontend chose, and a queue is connected by; read from xenstore. */
+/* What a queue is connected by. */
 struct xpv_blkback_ring_info {
-	bool persistent;
+	u32 grants;			/* that it may keep mapped */
 	unsigned int event_channel;
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
@@ -173,6 +176,7 @@ static inline struct xpv_mapping *xpv_blkback_mapping(struct xpv_blkback_page *p
 
 /* blkback_main.c APIs: module parameters. */
 
+extern unsigned int xpv_blkback_max_queues;
 extern unsigned int xpv_blkback_max_ring_order;
 extern bool xpv_blkback_persistent;
 extern unsigned int xpv_blkback_max_grants;
@@ -197,8 +201,9 @@ void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
 
 /* blkback_queue.c APIs: */
 
-void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
-			    unsigned int index);
+/* Queue @index of @dev, not connected; kvfree() is all it takes to be rid of it. Or NULL. */
+struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
+						 unsigned int index);
 
 /* Map the ring and start serving it. On failure all is undone. By the device's work. */
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
@@ -223,11 +228,11 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q);
 
 /* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
 
-/* No grant stays mapped until this was called, and then only if @persistent. */
-int xpv_blkback_grants_init(struct xpv_blkback_device *dev, bool persistent);
+/* Let up to @most grants stay mapped, 0 for none. Returns 0 or -ENOMEM. By the device's work. */
+int xpv_blkback_grants_init(struct xpv_blkback_queue *q, u32 most);
 
-/* Unmap all that stayed mapped, if anything may. No queue is connected. */
-void xpv_blkback_grants_exit(struct xpv_blkback_device *dev);
+/* Unmap all that stayed mapped. The thread has ended. By the device's work. */
+void xpv_blkback_grants_exit(struct xpv_blkback_queue *q);
 
 /*
  * Find the mappings of req->page[@from] and on, and add to the queue's batch what is not

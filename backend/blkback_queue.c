@@ -13,9 +13,13 @@
 #define STARVED_WAIT	msecs_to_jiffies(10)	/* for room that somebody else has to make */
 #define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
 
-void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
-			    unsigned int index)
+struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
+						 unsigned int index)
 {
+	struct xpv_blkback_queue *q = kvzalloc(sizeof(*q), GFP_KERNEL);
+
+	if (!q)
+		return NULL;
 	q->dev = dev;
 	q->index = index;
 	init_waitqueue_head(&q->wq);
@@ -25,7 +29,9 @@ void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_devi
 	INIT_LIST_HEAD(&q->free);
 	INIT_LIST_HEAD(&q->done);
 	INIT_LIST_HEAD(&q->big);
+	spin_lock_init(&q->grants_lock);
 	xpv_batch_init(&q->batch, dev->xdev->otherend_id);
+	return q;
 }
 
 static irqreturn_t handle_event(int irq, void *data)
@@ -79,7 +85,7 @@ static void wait(struct xpv_blkback_queue *q)
 	}
 	if (!list_empty(&q->starved))
 		timeout = STARVED_WAIT;
-	else if (READ_ONCE(q->dev->grants.count))
+	else if (READ_ONCE(q->grants.count))
 		timeout = IDLE_WAIT;
 	wait_event_idle_timeout(q->wq, roused(q), timeout);
 }
@@ -230,10 +236,13 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	err = make_requests(q, q->ring.size);
 	if (err)
 		goto err_unmap_ring;
+	err = xpv_blkback_grants_init(q, info->grants);
+	if (err)
+		goto err_free_requests;
 	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(q->dev->xdev, info->event_channel,
 							    handle_event, 0, "xpv-blkback", q);
 	if (err < 0)
-		goto err_free_requests;
+		goto err_exit_grants;
 	q->irq = err;
 	err = start_serving(q);
 	if (err)
@@ -243,6 +252,8 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 err_unbind_irq:
 	unbind_from_irqhandler(q->irq, q);
 	q->irq = 0;
+err_exit_grants:
+	xpv_blkback_grants_exit(q);
 err_free_requests:
 	free_requests(q);
 err_unmap_ring:
@@ -263,6 +274,7 @@ void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q)
 	/* An event may still wake the queue, but nobody is there. */
 	unbind_from_irqhandler(q->irq, q);
 	q->irq = 0;
+	xpv_blkback_grants_exit(q);
 	free_requests(q);
 	unmap_ring(q);
 }

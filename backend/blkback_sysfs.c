@@ -41,8 +41,13 @@ static ssize_t show_sum(struct device *d, char *buf, size_t offset)
 	unsigned int i;
 	u64 sum = 0;
 
-	for (i = 0; i < XPV_BLKBACK_QUEUES; i++)
-		sum += READ_ONCE(*(const u64 *)((const char *)&dev->queue[i].stats + offset));
+	for (i = 0; i < dev->max_queues; i++) {
+		/* Pairs with the release in connect_queue(). */
+		const struct xpv_blkback_queue *q = smp_load_acquire(&dev->queue[i]);
+
+		if (q)
+			sum += READ_ONCE(*(const u64 *)((const char *)&q->stats + offset));
+	}
 	return sysfs_emit(buf, "%llu\n", sum);
 }
 

@@ -30,45 +30,61 @@ static struct workqueue_struct *works;
 			xenbus_dev_error((dev)->xdev, err, __VA_ARGS__);	\
 	} while (0)
 
+#define NO_ORDER	INT_MAX		/* there is no `ring-page-order` */
+
+/* What the frontend chose for the device as a whole. */
+struct choice {
+	unsigned int queues;
+	bool persistent;
+	int order;			/* of each ring, or NO_ORDER */
+};
+
 /* The number of grant @i of the ring; @name is where it is. */
-static int read_gref(struct xpv_blkback_device *dev, const char *name,
-		     struct xpv_blkback_ring_info *info, unsigned int i)
+static int read_gref(const char *dir, const char *name, struct xpv_blkback_ring_info *info,
+		     unsigned int i)
 {
-	return xenbus_scanf(XBT_NIL, dev->xdev->otherend, name, "%u", &info->gref[i]) == 1 ?
-	       0 : -EINVAL;
+	return xenbus_scanf(XBT_NIL, dir, name, "%u", &info->gref[i]) == 1 ? 0 : -EINVAL;
 }
 
-/* The frontend's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
-static int read_ring(struct xpv_blkback_device *dev, struct xpv_blkback_ring_info *info)
+/* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
+static int read_ring(const char *dir, int order, struct xpv_blkback_ring_info *info)
 {
-	const char *front = dev->xdev->otherend;
-	unsigned int order = 0, i;
+	unsigned int i;
 	int err;
 
-	if (xenbus_scanf(XBT_NIL, front, "event-channel", "%u", &info->event_channel) != 1)
+	if (xenbus_scanf(XBT_NIL, dir, "event-channel", "%u", &info->event_channel) != 1)
 		return -EINVAL;
-	err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
-	if (err != -ENOENT && (err != 1 || order > xpv_blkback_max_ring_order))
-		return -EINVAL;
+	if (order == NO_ORDER) {
+		info->pages = 1;
+		return read_gref(dir, "ring-ref", info, 0);
+	}
 	info->pages = 1u << order;
-	if (err == -ENOENT)
-		return read_gref(dev, "ring-ref", info, 0);
-
 	for (i = 0; i < info->pages; i++) {
 		char name[sizeof("ring-ref") + 10];
 
 		snprintf(name, sizeof(name), "ring-ref%u", i);
-		err = read_gref(dev, name, info, i);
+		err = read_gref(dir, name, info, i);
 		if (err && !order)
-			err = read_gref(dev, "ring-ref", info, 0);
+			err = read_gref(dir, "ring-ref", info, 0);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
+/* The size of all its rings, NO_ORDER if the frontend says nothing of it, or -EINVAL. */
+static int read_order(const char *front)
+{
+	unsigned int order;
+	int err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
+
+	if (err == -ENOENT)
+		return NO_ORDER;
+	return err == 1 && order <= xpv_blkback_max_ring_order ? (int)order : -EINVAL;
+}
+
 /* What the frontend chose of that which was offered. Each node is read once. */
-static int negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_ring_info *info)
+static int negotiate(struct xpv_blkback_device *dev, struct choice *choice)
 {
 	const char *front = dev->xdev->otherend;
 	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
@@ -83,11 +99,13 @@ static int negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_ring_inf
 	kfree(protocol);
 	if (err)
 		return err;
-	if (xenbus_read_unsigned(front, "multi-queue-num-queues", 1) != XPV_BLKBACK_QUEUES)
+	choice->queues = xenbus_read_unsigned(front, "multi-queue-num-queues", 1);
+	if (!choice->queues || choice->queues > dev->max_queues)
 		return -EINVAL;
-	info->persistent = READ_ONCE(xpv_blkback_persistent) &&
-			   xenbus_read_unsigned(front, "feature-persistent", 0);
-	return read_ring(dev, info);
+	choice->persistent = READ_ONCE(xpv_blkback_persistent) &&
+			     xenbus_read_unsigned(front, "feature-persistent", 0);
+	choice->order = read_order(front);
+	return choice->order < 0 ? choice->order : 0;
 }
 
 /* The disk as it is now. */
@@ -155,17 +173,58 @@ static void disconnect(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
 
-	for (i = XPV_BLKBACK_QUEUES; i-- > 0;)
-		xpv_blkback_queue_disconnect(&dev->queue[i]);
-	xpv_blkback_grants_exit(dev);
+	for (i = dev->nr_queues; i-- > 0;)
+		xpv_blkback_queue_disconnect(dev->queue[i]);
+	dev->nr_queues = 0;
+	gnttab_page_cache_shrink(&dev->pages, 0);
+}
+
+/* Queue @i, of those in @choice. With several, each has a folder. */
+static int connect_queue(struct xpv_blkback_device *dev, const struct choice *choice,
+			 unsigned int i, u32 grants)
+{
+	struct xpv_blkback_ring_info info = { .grants = grants };
+	char *dir = choice->queues == 1 ? kstrdup(dev->xdev->otherend, GFP_KERNEL) :
+		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->xdev->otherend, i);
+	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
+
+	kfree(dir);
+	if (err)
+		return err;
+	if (!dev->queue[i]) {
+		struct xpv_blkback_queue *q = xpv_blkback_queue_make(dev, i);
+
+		if (!q)
+			return -ENOMEM;
+		/* Pairs with the acquire of those who read statistics. */
+		smp_store_release(&dev->queue[i], q);
+	}
+	return xpv_blkback_queue_connect(dev->queue[i], &info);
+}
+
+static int connect_queues(struct xpv_blkback_device *dev, const struct choice *choice)
+{
+	u32 grants = choice->persistent ? READ_ONCE(xpv_blkback_max_grants) : 0;
+	int err = 0;
+
+	dev->persistent = grants;
+	/* The limit is the device's; it is missed by less than a grant per queue. */
+	if (grants)
+		grants = max(grants / choice->queues, 1u);
+	while (!err && dev->nr_queues < choice->queues) {
+		err = connect_queue(dev, choice, dev->nr_queues, grants);
+		if (!err)
+			dev->nr_queues++;
+	}
+	return err;
 }
 
 static int connect(struct xpv_blkback_device *dev)
 {
-	struct xpv_blkback_ring_info info;
+	struct choice choice;
 	int err;
 
-	err = negotiate(dev, &info);
+	err = negotiate(dev, &choice);
 	if (err) {
 		complain(dev, err, "reading %s", dev->xdev->otherend);
 		return err;
@@ -177,11 +236,9 @@ static int connect(struct xpv_blkback_device *dev)
 		return err;
 	}
 	measure(dev);
-	err = xpv_blkback_grants_init(dev, info.persistent);
-	if (!err)
-		err = xpv_blkback_queue_connect(&dev->queue[0], &info);
+	err = connect_queues(dev, &choice);
 	if (err) {
-		complain(dev, err, "connecting to ring and event channel %u", info.event_channel);
+		complain(dev, err, "connecting to queue %u of %u", dev->nr_queues, choice.queues);
 		goto err_disconnect;
 	}
 	err = publish_disk(dev);
@@ -238,11 +295,16 @@ static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 /* A queue's thread found its ring broken; it takes nothing more from it. */
 static void close_broken(struct xpv_blkback_device *dev)
 {
-	struct xpv_ring *ring = &dev->queue[0].ring;
+	unsigned int i;
 
-	if (dev->state == XPV_CONNECTED && ring->shared && xpv_ring_broken(ring)) {
-		complain(dev, -EPROTO, "the frontend's ring can't be true");
+	if (dev->state != XPV_CONNECTED)
+		return;
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (!xpv_ring_broken(&dev->queue[i]->ring))
+			continue;
+		complain(dev, -EPROTO, "the frontend's ring %u can't be true", i);
 		fail(dev);
+		return;
 	}
 }
 
@@ -340,10 +402,13 @@ static void free_device(struct xpv_blkback_device *dev)
 {
 	struct xenbus_device *xdev = dev->xdev;
 	struct completion *released = dev->released;
+	unsigned int i;
 
 	disconnect(dev);
 	/* A thread may have told us something; none is left. */
 	cancel_work(&dev->work);
+	for (i = 0; i < dev->max_queues; i++)
+		kvfree(dev->queue[i]);
 	xpv_bdev_close(&dev->disk);
 	kfree(dev->mode);
 	kvfree(dev);
@@ -444,7 +509,6 @@ static void remove(struct xenbus_device *xdev)
 static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 {
 	struct xpv_blkback_device *dev = kvzalloc(sizeof(*dev), GFP_KERNEL);
-	unsigned int i;
 	int err;
 
 	if (!dev)
@@ -455,10 +519,9 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	INIT_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
-	spin_lock_init(&dev->grants_lock);
 	gnttab_page_cache_init(&dev->pages);
-	for (i = 0; i < XPV_BLKBACK_QUEUES; i++)
-		xpv_blkback_queue_init(&dev->queue[i], dev, i);
+	dev->max_queues = min(READ_ONCE(xpv_blkback_max_queues) ?: num_online_cpus(),
+			      XPV_BLKBACK_MAX_QUEUES);
 	dev_set_drvdata(&xdev->dev, dev);
 
 	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-max-indirect-segments", "%u",
@@ -466,6 +529,9 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	if (!err)
 		err = xenbus_printf(XBT_NIL, xdev->nodename, "max-ring-page-order", "%u",
 				    xpv_blkback_max_ring_order);
+	if (!err)
+		err = xenbus_printf(XBT_NIL, xdev->nodename, "multi-queue-max-queues", "%u",
+				    dev->max_queues);
 	if (err)
 		goto err_free;
 	err = xpv_blkback_sysfs_add(dev);
