@@ -70,13 +70,13 @@ disk_queues() {
 	[ "$(xenstore-read "$node/multi-queue-num-queues")" = 2 ] || { echo "the frontend does not use two queues"; return 1; }
 	[ "$(xenstore-read "$node/ring-page-order")" = 3 ] || { echo "the rings are not of 8 pages"; return 1; }
 	[ "$(pgrep -c "^xpv-blk\\.$domid\\.")" = 2 ] || { echo "$(pgrep -c "^xpv-blk") threads serve two queues"; return 1; }
-	before=$(backend_stat 51728 wr_req)
+	before=$(backend_stat 51728 wr_sect)
 	VERIFY_SIZE=2m guest_verify xvdb randwrite 4k --cpus_allowed=0 && VERIFY_SIZE=2m guest_verify xvdb randwrite 4k --cpus_allowed=1 ||
 		{ echo "fio's verification failed"; return 1; }
 	guest 'fio --filename=/dev/xvdb --ioengine=libaio --direct=1 --iodepth=64 --bs=4k --size=4m --verify=crc32c --verify_fatal=1 \
 		--verify_state_save=0 --rw=randwrite --name=a --cpus_allowed=0 --name=b --offset=8m --cpus_allowed=1' >/dev/null ||
 		{ echo "fio's verification failed with both queues busy"; return 1; }
-	[ $(($(backend_stat 51728 wr_req) - before)) -ge 3072 ] || { echo "not all writes were counted"; return 1; }
+	[ $(($(backend_stat 51728 wr_sect) - before)) -ge 24576 ] || { echo "not all writes were counted"; return 1; }
 	guest 'for c in /sys/block/xvdb/mq/*; do cat $c/cpu_list; done | sort -u | wc -l | grep -qx 2' || { echo "the guest has no two hardware queues"; return 1; }
 }
 
