@@ -9,6 +9,7 @@
  *   a batch          the queue's thread, which decodes, checks and maps it
  *   queue->starved   the thread: it could not be mapped for want of room, and waits
  *   -                the block layer, from submit_bio() to end_io()
+ *   queue->again     the thread, to discard the next piece
  *   queue->done      the thread, to unmap what was mapped for this request alone
  *   queue->finished  the thread, to answer it
  *
@@ -91,6 +92,7 @@ struct xpv_blkback_queue {
 	/* The thread's alone: */
 	struct list_head finished;	/* to be answered; end_io() in the thread adds to it too */
 	struct list_head starved;	/* to be tried again, before any other */
+	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
 	bool reported;			/* that the ring is broken */
@@ -111,6 +113,8 @@ struct xpv_blkback_queue {
 	struct xpv_ring ring;		/* shared is NULL while not connected */
 	struct list_head free;		/* requests */
 	struct list_head done;		/* requests to unmap */
+	struct list_head again;		/* discards of which there is more to do */
+	struct xpv_blk_limits offered;	/* what rounds to come are held to */
 	struct list_head big;		/* free ones */
 	bool hungry;			/* the thread waits for whatever a completion frees */
 };
@@ -120,6 +124,9 @@ enum xpv_blkback_news {
 	XPV_BLKBACK_OWN = XPV_STATES,	/* our own state was written, by us or the toolstack */
 	XPV_BLKBACK_DISK,		/* physical-device was */
 	XPV_BLKBACK_BROKEN,		/* a queue's thread found its ring broken */
+	XPV_BLKBACK_NO_FLUSH,		/* the disk does not do it, though it said so */
+	XPV_BLKBACK_NO_DISCARD,
+	XPV_BLKBACK_NO_SECURE_ERASE,
 	XPV_BLKBACK_REMOVED,		/* the driver was unbound: free the device */
 };
 
@@ -145,12 +152,12 @@ struct xpv_blkback_device {
 	bool gone;			/* the frontend, for good */
 	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
 	struct xpv_bdev disk;		/* opened once, kept until the device goes */
+	struct xpv_blk_limits limits;	/* the disk's, as published */
 	dev_t number;			/* of disk; constant once mode is set */
 	char *mode;			/* the toolstack's, once there is a disk; readers acquire it */
 
 	/* Set while connecting, constant while connected: */
 	enum xpv_blk_abi abi;
-	struct xpv_blk_limits limits;
 	bool persistent;		/* grants may stay mapped: queues have a cache */
 	unsigned int nr_queues;		/* that the frontend uses, from the first on */
 
@@ -192,6 +199,20 @@ void xpv_blkback_unregister(void);
 /* Have the device's work see to @news. Any context; @dev is not freed meanwhile. */
 void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news);
 
+/* blkback_disk.c APIs: by the device's work. */
+
+/* Open @number as the toolstack's `mode` says. Returns 0, -EROFS or what opening it returned. */
+int xpv_blkback_disk_open(struct xpv_blkback_device *dev, dev_t number);
+
+/* Set the device's limits to what the disk can do now. */
+void xpv_blkback_disk_measure(struct xpv_blkback_device *dev);
+
+/* Write what a frontend reads when it sees us Connected. Returns 0 or -errno. */
+int xpv_blkback_disk_publish(struct xpv_blkback_device *dev);
+
+/* Offer no longer what, by the bits of @news, the disk has answered not to do after all. */
+void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news);
+
 /* blkback_sysfs.c APIs: */
 
 int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev);
@@ -208,6 +229,9 @@ struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
 /* Map the ring and start serving it. On failure all is undone. By the device's work. */
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info);
+
+/* From the next round on, requests are checked against the limits of the device as they are now. */
+void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
 
 /*
  * Stop serving, wait until all that was taken has been answered, let go of the ring.

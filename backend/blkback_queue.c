@@ -28,6 +28,7 @@ struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
 	INIT_LIST_HEAD(&q->starved);
 	INIT_LIST_HEAD(&q->free);
 	INIT_LIST_HEAD(&q->done);
+	INIT_LIST_HEAD(&q->again);
 	INIT_LIST_HEAD(&q->big);
 	spin_lock_init(&q->grants_lock);
 	xpv_batch_init(&q->batch, dev->xdev->otherend_id);
@@ -69,8 +70,8 @@ static void report(struct xpv_blkback_queue *q)
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || !list_empty(&q->done) || kthread_should_stop() ||
-	       (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
+	return READ_ONCE(q->event) || !list_empty(&q->done) || !list_empty(&q->again) ||
+	       kthread_should_stop() || (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
 static void wait(struct xpv_blkback_queue *q)
@@ -79,7 +80,7 @@ static void wait(struct xpv_blkback_queue *q)
 
 	/* To be stopped would be a reason to be roused again and again, while requests end. */
 	if (kthread_should_stop()) {
-		if (list_empty(&q->done))
+		if (list_empty(&q->done) && list_empty(&q->again))
 			schedule_timeout_idle(1);
 		return;
 	}
@@ -219,6 +220,13 @@ static int map_ring(struct xpv_blkback_queue *q, struct xpv_blkback_ring_info *i
 	return err;
 }
 
+void xpv_blkback_queue_limit(struct xpv_blkback_queue *q)
+{
+	spin_lock_irq(&q->lock);
+	q->offered = q->dev->limits;
+	spin_unlock_irq(&q->lock);
+}
+
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info)
 {
@@ -229,6 +237,7 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	q->reported = false;
 	q->tries = 0;
 	q->tidied = jiffies;
+	xpv_blkback_queue_limit(q);
 
 	err = map_ring(q, info);
 	if (err)

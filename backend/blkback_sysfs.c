@@ -8,7 +8,7 @@
 #include <linux/kdev_t.h>
 #include <linux/sysfs.h>
 
-/* NULL as long as there is no disk. Pairs with the release in open_disk(): number is set before. */
+/* NULL as long as there is no disk. Pairs with the release in xpv_blkback_disk_open(): number is set before. */
 static const char *mode(const struct xpv_blkback_device *dev)
 {
 	return smp_load_acquire(&dev->mode);

@@ -16,7 +16,6 @@
  */
 #include "blkback.h"
 
-#include <linux/cdrom.h>
 #include <linux/kdev_t.h>
 #include <linux/slab.h>
 
@@ -108,67 +107,6 @@ static int negotiate(struct xpv_blkback_device *dev, struct choice *choice)
 	return choice->order < 0 ? choice->order : 0;
 }
 
-/* The disk as it is now. */
-static void measure(struct xpv_blkback_device *dev)
-{
-	struct block_device *bdev = dev->disk.bdev;
-
-	dev->limits.capacity = bdev_nr_sectors(bdev);
-	dev->limits.max_segs = XPV_BLK_MAX_SEGS;
-	dev->limits.block_sectors = bdev_logical_block_size(bdev) >> XPV_BLK_SECTOR_SHIFT;
-	dev->limits.flush = bdev_write_cache(bdev);
-}
-
-static unsigned int vdisk_info(struct xpv_blkback_device *dev)
-{
-	struct gendisk *disk = dev->disk.bdev->bd_disk;
-	unsigned int info = dev->limits.readonly ? XPV_VDISK_READONLY : 0;
-	char *type = xenbus_read(XBT_NIL, dev->xdev->nodename, "device-type", NULL);
-
-	if (disk_to_cdi(disk) || (!IS_ERR(type) && !strcmp(type, "cdrom")))
-		info |= XPV_VDISK_CDROM;
-	if (disk->flags & GENHD_FL_REMOVABLE)
-		info |= XPV_VDISK_REMOVABLE;
-	if (!IS_ERR(type))
-		kfree(type);
-	return info;
-}
-
-/* What a frontend reads when it sees us Connected. */
-static int publish_disk(struct xpv_blkback_device *dev)
-{
-	struct block_device *bdev = dev->disk.bdev;
-	const char *node = dev->xdev->nodename;
-	unsigned int info = vdisk_info(dev);
-	struct xenbus_transaction xbt;
-	int err;
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = xenbus_printf(xbt, node, "feature-flush-cache", "%u", dev->limits.flush);
-		if (!err)
-			err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
-		if (!err)
-			err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
-		if (!err)
-			err = xenbus_printf(xbt, node, "info", "%u", info);
-		if (!err)
-			err = xenbus_printf(xbt, node, "sector-size", "%u",
-					    bdev_logical_block_size(bdev));
-		if (!err)
-			err = xenbus_printf(xbt, node, "physical-sector-size", "%u",
-					    bdev_physical_block_size(bdev));
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	return err;
-}
-
 static void disconnect(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
@@ -235,13 +173,13 @@ static int connect(struct xpv_blkback_device *dev)
 		complain(dev, err, "flushing the disk");
 		return err;
 	}
-	measure(dev);
+	xpv_blkback_disk_measure(dev);
 	err = connect_queues(dev, &choice);
 	if (err) {
 		complain(dev, err, "connecting to queue %u of %u", dev->nr_queues, choice.queues);
 		goto err_disconnect;
 	}
-	err = publish_disk(dev);
+	err = xpv_blkback_disk_publish(dev);
 	if (err) {
 		complain(dev, err, "publishing the disk");
 		goto err_disconnect;
@@ -308,33 +246,6 @@ static void close_broken(struct xpv_blkback_device *dev)
 	}
 }
 
-static int open_disk(struct xpv_blkback_device *dev, dev_t number)
-{
-	char *mode = xenbus_read(XBT_NIL, dev->xdev->nodename, "mode", NULL);
-	int err;
-
-	if (IS_ERR(mode))
-		return PTR_ERR(mode);
-	dev->limits.readonly = !strchr(mode, 'w');
-	err = xpv_bdev_open(&dev->disk, number, dev->limits.readonly);
-	if (err)
-		goto err_free;
-	if (!dev->limits.readonly && bdev_read_only(dev->disk.bdev)) {
-		err = -EROFS;
-		goto err_close;
-	}
-	dev->number = number;
-	/* Pairs with the acquire of those who read the device's attributes. */
-	smp_store_release(&dev->mode, mode);
-	return 0;
-
-err_close:
-	xpv_bdev_close(&dev->disk);
-err_free:
-	kfree(mode);
-	return err;
-}
-
 /* The script has named the disk, if there is anything to read yet. */
 static void find_disk(struct xpv_blkback_device *dev)
 {
@@ -352,7 +263,7 @@ static void find_disk(struct xpv_blkback_device *dev)
 		if (dev->number != MKDEV(major, minor))
 			complain(dev, -EBUSY, "the disk can't be changed to %x:%x", major, minor);
 	} else {
-		err = open_disk(dev, MKDEV(major, minor));
+		err = xpv_blkback_disk_open(dev, MKDEV(major, minor));
 		if (err) {
 			complain(dev, err, "opening %x:%x", major, minor);
 			fail(dev);
@@ -417,6 +328,9 @@ static void free_device(struct xpv_blkback_device *dev)
 	put_device(&xdev->dev);
 }
 
+#define REVOKED (BIT(XPV_BLKBACK_NO_FLUSH) | BIT(XPV_BLKBACK_NO_DISCARD) |	\
+		 BIT(XPV_BLKBACK_NO_SECURE_ERASE))
+
 static void see_to_news(struct work_struct *work)
 {
 	struct xpv_blkback_device *dev = container_of(work, struct xpv_blkback_device, work);
@@ -431,6 +345,8 @@ static void see_to_news(struct work_struct *work)
 		set_state(dev, XPV_INIT_WAIT);
 	if (news & BIT(XPV_BLKBACK_BROKEN))
 		close_broken(dev);
+	if (news & REVOKED)
+		xpv_blkback_disk_revoke(dev, news);
 	if (news & BIT(XPV_BLKBACK_DISK))
 		find_disk(dev);
 	if (news & (BIT(XPV_STATES) - 1))

@@ -66,6 +66,16 @@ static int check_flush(struct xpv_blk_req *req, bool offered, const struct xpv_b
 	return xpv_blk_check_segs(req, req->seg, req->nr_segs, lim);
 }
 
+/* Less than the guest asked for would be worse than nothing: it may have asked for secrecy. */
+static int check_discard(const struct xpv_blk_req *req, const struct xpv_blk_limits *lim)
+{
+	if (!lim->discard || (req->flags & XPV_BLK_DISCARD_SECURE && !lim->secure_erase))
+		return -EOPNOTSUPP;
+	if (lim->readonly)
+		return -EROFS;
+	return req->nr_sectors ? check_range(req->sector, req->nr_sectors, lim) : -EINVAL;
+}
+
 int xpv_blk_check(struct xpv_blk_req *req, const struct xpv_blk_limits *lim)
 {
 	/* Only data is ever moved through pages of segments. */
@@ -81,11 +91,7 @@ int xpv_blk_check(struct xpv_blk_req *req, const struct xpv_blk_limits *lim)
 	case XPV_BLK_BARRIER:
 		return check_flush(req, lim->barrier, lim);
 	case XPV_BLK_DISCARD:
-		if (!lim->discard)
-			return -EOPNOTSUPP;
-		if (lim->readonly)
-			return -EROFS;
-		return req->nr_sectors ? check_range(req->sector, req->nr_sectors, lim) : -EINVAL;
+		return check_discard(req, lim);
 	default:
 		return -EOPNOTSUPP;
 	}

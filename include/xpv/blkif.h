@@ -42,6 +42,9 @@ enum {
 	XPV_BLK_EOPNOTSUPP	= -2,
 };
 
+/* Flags of a discard: */
+#define XPV_BLK_DISCARD_SECURE	0x1u	/* not to be recovered by any means */
+
 /* The info node: */
 #define XPV_VDISK_CDROM		0x1u
 #define XPV_VDISK_REMOVABLE	0x2u
@@ -142,6 +145,7 @@ struct xpv_blk_limits {
 	u32 block_sectors;	/* sectors per logical block: a power of two, 1 for 512 */
 	bool readonly;
 	bool flush, barrier, discard;
+	bool secure_erase;	/* discards may ask for it */
 };
 
 /* blkif.c APIs: */

@@ -8,7 +8,7 @@
 
 static const struct xpv_blk_limits disk = {
 	.capacity = CAPACITY, .max_segs = XPV_BLK_MAX_SEGS, .block_sectors = 1,
-	.flush = true, .barrier = true, .discard = true,
+	.flush = true, .barrier = true, .discard = true, .secure_erase = true,
 };
 static const struct xpv_blk_limits plain = { .capacity = CAPACITY, .block_sectors = 1 };
 static const struct xpv_blk_limits readonly = {
@@ -209,13 +209,39 @@ static void discard_requests(void **state)
 	for (i = 0; i < ARRAY_SIZE(discards); i++) {
 		struct xpv_blk_req req = {
 			.op = XPV_BLK_DISCARD, .sector = discards[i].sector,
-			.nr_sectors = discards[i].nr_sectors, .flags = 1,
+			.nr_sectors = discards[i].nr_sectors,
 		};
 		int got = xpv_blk_check(&req, discards[i].lim);
 
 		if (got != discards[i].want)
 			ROW_FAILED("row %u: %d, not %d", i, got, discards[i].want);
 		assert_true(req.nr_sectors == discards[i].nr_sectors);
+	}
+}
+
+/* Never a plain discard in place of a secure one. The other flags mean nothing yet. */
+static void secure_discards(void **state)
+{
+	static const struct {
+		const struct xpv_blk_limits *lim;
+		u8 flags;
+		int want;
+	} t[] = {
+		{ &disk, 1, 0 }, { &disk, 0xff, 0 }, { &disk, 2, 0 },
+		{ &large, 1, -EOPNOTSUPP }, { &large, 0xff, -EOPNOTSUPP }, { &large, 2, 0 },
+		{ &plain, 1, -EOPNOTSUPP }, { &readonly, 1, -EOPNOTSUPP }, { &readonly, 0, -EROFS },
+	};
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		struct xpv_blk_req req = {
+			.op = XPV_BLK_DISCARD, .nr_sectors = 8, .flags = t[i].flags,
+		};
+		int got = xpv_blk_check(&req, t[i].lim);
+
+		if (got != t[i].want)
+			ROW_FAILED("row %u: %d, not %d", i, got, t[i].want);
 	}
 }
 
@@ -333,6 +359,7 @@ int main(void)
 		cmocka_unit_test(direct_requests),
 		cmocka_unit_test(no_segment_escapes_the_check),
 		cmocka_unit_test(discard_requests),
+		cmocka_unit_test(secure_discards),
 		cmocka_unit_test(indirect_requests),
 		cmocka_unit_test(indirect_segments),
 		cmocka_unit_test(an_errno_has_its_status),

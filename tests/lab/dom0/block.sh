@@ -21,12 +21,13 @@ make_disk() {
 
 drop_disk() { rmdir "$disk_config/$1"; }
 
-# with_disk NAME ATTRIBUTES COMMAND...: as xvdc of the guest, and gone afterwards.
+# with_disk NAME ATTRIBUTES COMMAND...: as xvdc of the guest, and gone afterwards. $disk_more is
+# what else xl is to know of it.
 with_disk() {
 	local name=$1 status=0
 	# shellcheck disable=SC2086
 	make_disk "$name" $2 || return
-	timeout 60 xl block-attach guest "$(disk_line "/dev/$name" xvdc)${disk_more-}" && disk_up xvdc || status=1
+	timeout 60 xl block-attach guest "${disk_more-}$(disk_line "/dev/$name" xvdc)" && disk_up xvdc || status=1
 	[ $status = 1 ] || "${@:3}" || status=1
 	detach_disk || status=1
 	drop_disk "$name" || { echo "$name is still in use"; status=1; }
@@ -80,7 +81,41 @@ disk_queues() {
 	guest 'for c in /sys/block/xvdb/mq/*; do cat $c/cpu_list; done | sort -u | wc -l | grep -qx 2' || { echo "the guest has no two hardware queues"; return 1; }
 }
 
+zeroes() { cmp -n "$3" -i "$2:0" "$1" /dev/zero; }
+
+# What the guest discards is gone, as asked and no more; the disk says how much at least.
+disk_discard() {
+	local id=51744 guest_queue=/sys/block/xvdc/queue
+	[ "$(backend_key $id feature-discard)" = 1 ] || { echo "no discard is offered"; return 1; }
+	[ "$(backend_key $id discard-granularity)" = "$(cat /sys/block/trim/queue/discard_granularity)" ] || { echo "another granularity than the disk's"; return 1; }
+	[ "$(backend_key $id discard-secure)" = 0 ] || { echo "an erasure is offered that the disk does not do"; return 1; }
+	guest "grep -qvx 0 $guest_queue/discard_max_bytes" || { echo "the guest does not discard"; return 1; }
+	guest 'tr "\0" "\377" </dev/zero | dd of=/dev/xvdc bs=1M count=16 iflag=fullblock conv=fsync 2>/dev/null' || return
+	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=1m --offset=4m --size=8m --ioengine=psync --direct=1' >/dev/null ||
+		{ echo "discarding failed"; return 1; }
+	[ "$(backend_stat $id ds_req)" -ge 8 ] || { echo "$(backend_stat $id ds_req) discards were counted"; return 1; }
+	blockdev --flushbufs /dev/trim
+	zeroes /dev/trim $((4 << 20)) $((8 << 20)) || { echo "what was discarded is still there"; return 1; }
+	! zeroes /dev/trim $((3 << 20)) $((1 << 20)) && ! zeroes /dev/trim $((12 << 20)) $((1 << 20)) || { echo "what was not discarded is gone"; return 1; }
+	# More than one piece.
+	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=1536m --size=1536m --ioengine=psync --direct=1' >/dev/null ||
+		{ echo "discarding the whole disk failed"; return 1; }
+	blockdev --flushbufs /dev/trim
+	zeroes /dev/trim 0 $((16 << 20)) || { echo "not all was discarded"; return 1; }
+}
+
+disk_no_discard() {
+	[ "$(backend_key 51744 feature-discard)" = 0 ] || { echo "discard is offered though the toolstack forbids it"; return 1; }
+	guest 'grep -qx 0 /sys/block/xvdc/queue/discard_max_bytes' || { echo "the guest would discard"; return 1; }
+}
+
+discards() {
+	with_disk trim 'discard=1 size=1536' disk_discard || return
+	disk_more=no-discard, with_disk trim discard=1 disk_no_discard
+}
+
 block_backend() {
+	[ "$front" != linux ] || verdict disk-discard discards
 	[ "$front" != linux ] || verdict disk-queues disk_queues
 	verdict disk-hung disk_hung
 }
