@@ -37,10 +37,15 @@ err_free:
 void xpv_blkback_disk_measure(struct xpv_blkback_device *dev)
 {
 	struct block_device *bdev = dev->disk.bdev;
+	u32 block = bdev_logical_block_size(bdev);
 
 	dev->limits.capacity = bdev_nr_sectors(bdev);
 	dev->limits.max_segs = XPV_BLK_MAX_SEGS;
-	dev->limits.block_sectors = bdev_logical_block_size(bdev) >> XPV_BLK_SECTOR_SHIFT;
+	dev->limits.block_sectors = block >> XPV_BLK_SECTOR_SHIFT;
+	/* A block that begins within a page, at any sector of it. */
+	dev->limits.blocks_join =
+		bdev_dma_alignment(bdev) < SECTOR_SIZE &&
+		queue_max_segments(bdev_get_queue(bdev)) > DIV_ROUND_UP(block, XPV_PAGE_SIZE);
 	dev->limits.flush = bdev_write_cache(bdev);
 	dev->limits.barrier = dev->limits.flush;
 	/* The toolstack may not want an image to lose what was allocated for it. */

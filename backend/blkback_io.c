@@ -254,22 +254,6 @@ static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req
 	}
 }
 
-/*
- * Is each of the @n segments of whole blocks of the disk, as their sum is already known to be?
- * The block layer may have to split a request at any of them, and can't within a block.
- */
-static int check_blocks(const struct xpv_blk_seg *seg, u32 n, u32 block_sectors)
-{
-	u32 i;
-
-	if (likely(block_sectors == 1))
-		return 0;
-	for (i = 0; i < n; i++)
-		if ((seg[i].last - seg[i].first + 1u) & (block_sectors - 1))
-			return -EINVAL;
-	return 0;
-}
-
 /* Copy the next slot off the ring, once; decode and check the copy. */
 static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
@@ -288,8 +272,6 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 	req->missing = false;
 	req->transient = false;
 	err = xpv_blk_check(&req->req, &q->limits);
-	if (!err && !req->req.indirect)
-		err = check_blocks(req->seg, req->req.nr_segs, q->limits.block_sectors);
 	if (unlikely(err))
 		finish(req, err);
 }
@@ -345,7 +327,6 @@ static void want_segments(struct xpv_blkback_request *req)
 /* Copy the segments of @req, once, and check the copy. */
 static void fetch_segments(struct xpv_blkback_request *req)
 {
-	const struct xpv_blk_limits *limits = &req->queue->limits;
 	u32 n = req->req.nr_segs;
 	int err = xpv_blkback_mapped(req);
 
@@ -359,9 +340,7 @@ static void fetch_segments(struct xpv_blkback_request *req)
 		/* Keeps the compiler from reading the page again in place of the copy. */
 		barrier();
 		req->described = true;
-		err = xpv_blk_check_segs(&req->req, req->seg, n, limits);
-		if (!err)
-			err = check_blocks(req->seg, n, limits->block_sectors);
+		err = xpv_blk_check_segs(&req->req, req->seg, n, &req->queue->limits);
 	}
 	if (err)
 		finish(req, err);

@@ -114,7 +114,15 @@ discards() {
 	disk_more=no-discard, with_disk trim discard=1 disk_no_discard
 }
 
+# A disk of blocks of 4096, and buffers that begin within a page: blocks lie across segments.
+disk_blocks() {
+	guest 'grep -qx 4096 /sys/block/xvdc/queue/logical_block_size' || { echo "the guest does not see blocks of 4096"; return 1; }
+	VERIFY_SIZE=2m guest_verify xvdc randwrite 4k --mem_align=512 && VERIFY_SIZE=8m guest_verify xvdc write 128k --mem_align=512 ||
+		{ echo "fio's verification failed"; return 1; }
+}
+
 block_backend() {
+	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
 	[ "$front" != linux ] || verdict disk-discard discards
 	[ "$front" != linux ] || verdict disk-queues disk_queues
 	verdict disk-hung disk_hung
