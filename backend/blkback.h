@@ -136,9 +136,9 @@ struct xpv_blkback_device {
 	/*
 	 * The device lives in this work item, from InitWait until it is freed: a disk that hangs
 	 * keeps its own device waiting, and neither xenwatch nor any other device. Others only
-	 * leave news, see xpv_blkback_tell().
+	 * leave news, see xpv_blkback_tell(). Without any it looks after the disk's size.
 	 */
-	struct work_struct work;
+	struct delayed_work work;
 	unsigned long news;		/* bits of enum xpv_blkback_news */
 	enum xpv_state seen;		/* the peer's state, by the last of its watch */
 	bool done;			/* all is let go of, xenwatch may unregister the device */
@@ -209,6 +209,9 @@ void xpv_blkback_disk_measure(struct xpv_blkback_device *dev);
 
 /* Write what a frontend reads when it sees us Connected. Returns 0 or -errno. */
 int xpv_blkback_disk_publish(struct xpv_blkback_device *dev);
+
+/* If the disk's size has changed: let requests to come keep to it, and tell the frontend. */
+void xpv_blkback_disk_resize(struct xpv_blkback_device *dev);
 
 /* Offer no longer what, by the bits of @news, the disk has answered not to do after all. */
 void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news);

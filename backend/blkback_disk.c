@@ -140,10 +140,62 @@ int xpv_blkback_disk_publish(struct xpv_blkback_device *dev)
 	return err;
 }
 
-void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news)
+static void limit_queues(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
 
+	for (i = 0; i < dev->nr_queues; i++)
+		xpv_blkback_queue_limit(dev->queue[i]);
+}
+
+/*
+ * Connected once more, which is how a frontend learns of it; unless the toolstack has written
+ * another state meanwhile, or the node has gone.
+ */
+static int publish_size(struct xpv_blkback_device *dev)
+{
+	const char *node = dev->xdev->nodename;
+	struct xenbus_transaction xbt;
+	int err, state;
+
+	do {
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
+		if (xenbus_scanf(xbt, node, "state", "%d", &state) != 1 ||
+		    state != XenbusStateConnected) {
+			xenbus_transaction_end(xbt, 1);
+			return 0;
+		}
+		err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
+		if (!err)
+			err = xenbus_printf(xbt, node, "state", "%d", XenbusStateConnected);
+		if (err) {
+			xenbus_transaction_end(xbt, 1);
+			return err;
+		}
+		err = xenbus_transaction_end(xbt, 0);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/* What is in flight beyond the end of a disk that has shrunk, the block layer refuses. */
+void xpv_blkback_disk_resize(struct xpv_blkback_device *dev)
+{
+	u64 capacity = bdev_nr_sectors(dev->disk.bdev);
+
+	if (capacity == dev->limits.capacity)
+		return;
+	dev_info(&dev->xdev->dev, "the disk has %llu sectors now, it had %llu\n", capacity,
+		 dev->limits.capacity);
+	dev->limits.capacity = capacity;
+	limit_queues(dev);
+	if (publish_size(dev))
+		dev_warn(&dev->xdev->dev, "the frontend can't be told of it\n");
+}
+
+void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news)
+{
 	if (dev->state != XPV_CONNECTED)
 		return;
 	if (news & BIT(XPV_BLKBACK_NO_FLUSH))
@@ -152,7 +204,6 @@ void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news)
 		dev->limits.discard = false;
 	if (news & BIT(XPV_BLKBACK_NO_SECURE_ERASE))
 		dev->limits.secure_erase = false;
-	for (i = 0; i < dev->nr_queues; i++)
-		xpv_blkback_queue_limit(dev->queue[i]);
+	limit_queues(dev);
 	publish_features(dev, XBT_NIL);
 }

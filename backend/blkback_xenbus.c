@@ -18,6 +18,7 @@
 
 #include <linux/kdev_t.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
 
 /* Where all devices' works run, side by side. */
 static struct workqueue_struct *works;
@@ -317,7 +318,7 @@ static void free_device(struct xpv_blkback_device *dev)
 
 	disconnect(dev);
 	/* A thread may have told us something; none is left. */
-	cancel_work(&dev->work);
+	cancel_delayed_work(&dev->work);
 	for (i = 0; i < dev->max_queues; i++)
 		kvfree(dev->queue[i]);
 	xpv_bdev_close(&dev->disk);
@@ -333,7 +334,8 @@ static void free_device(struct xpv_blkback_device *dev)
 
 static void see_to_news(struct work_struct *work)
 {
-	struct xpv_blkback_device *dev = container_of(work, struct xpv_blkback_device, work);
+	struct xpv_blkback_device *dev =
+		container_of(to_delayed_work(work), struct xpv_blkback_device, work);
 	/* What comes from now on queues the work again. */
 	unsigned long news = xchg(&dev->news, 0);
 
@@ -352,12 +354,17 @@ static void see_to_news(struct work_struct *work)
 	if (news & (BIT(XPV_STATES) - 1))
 		follow(dev, news);
 	leave(dev);
+	if (dev->state == XPV_CONNECTED) {
+		xpv_blkback_disk_resize(dev);
+		/* Nobody tells us. All devices look at once, so that the CPU wakes once. */
+		queue_delayed_work(works, &dev->work, round_jiffies_relative(HZ));
+	}
 }
 
 void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news)
 {
 	set_bit(news, &dev->news);
-	queue_work(works, &dev->work);
+	mod_delayed_work(works, &dev->work, 0);
 }
 
 /* Watches, all on one thread that is everybody's: nothing here waits. */
@@ -432,7 +439,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->xdev = xdev;
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
-	INIT_WORK(&dev->work, see_to_news);
+	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	gnttab_page_cache_init(&dev->pages);
@@ -466,7 +473,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 
 err_unwatch:
 	unwatch(&dev->own_watch);
-	cancel_work_sync(&dev->work);
+	cancel_delayed_work_sync(&dev->work);
 err_remove_sysfs:
 	xpv_blkback_sysfs_remove(dev);
 err_free:

@@ -121,7 +121,35 @@ disk_blocks() {
 		{ echo "fio's verification failed"; return 1; }
 }
 
+guest_sectors() { guest "grep -qx $2 /sys/block/$1/size"; }
+
+# A loop device, which unlike null_blk can change its size, under load: up, down and up again.
+disk_resize() {
+	local file=/tmp/image loop size status=0
+	truncate -s 32M $file && loop=$(losetup -f --show $file) || { echo "no loop device"; return 1; }
+	timeout 60 xl block-attach guest "$(disk_line "$loop" xvdc)" && disk_up xvdc || status=1
+	[ $status = 1 ] || guest_load resize "fio --name=r --filename=/dev/xvdc --rw=randrw --bs=4k --iodepth=8 --ioengine=libaio \
+		--direct=1 --size=16m --rate_iops=40 --time_based --runtime=$load_limit" || status=1
+	for size in 48 24 64; do
+		[ $status = 0 ] || break
+		truncate -s ${size}M $file && losetup -c "$loop"
+		until_ok 10 guest_sectors xvdc $((size * 2048)) || { echo "the guest does not see $size MiB"; status=1; }
+		[ "$(backend_key 51744 sectors)" = $((size * 2048)) ] || { echo "sectors is not of $size MiB"; status=1; }
+	done
+	if [ $status = 0 ]; then
+		guest 'dd if=/dev/urandom of=/dev/xvdc bs=1M seek=63 count=1 oflag=direct 2>/dev/null' || { echo "the guest cannot write to the new end"; status=1; }
+		guest_load_runs resize || { echo "fio ended early"; status=1; }
+	fi
+	guest_load_stop resize || status=1
+	guest 'grep -q "err= 0" /tmp/resize.log' || { echo "fio had errors"; status=1; }
+	detach_disk || status=1
+	losetup -d "$loop"
+	rm -f $file
+	return $status
+}
+
 block_backend() {
+	verdict disk-resize disk_resize
 	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
 	[ "$front" != linux ] || verdict disk-discard discards
 	[ "$front" != linux ] || verdict disk-queues disk_queues
