@@ -190,19 +190,19 @@ static void discarded(struct bio *bio)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Discard the next piece of @req: no more than the block layer splits without ado. */
+/* Discard the next piece of @req. A plain one the block layer splits as the disk wants it. */
 static void discard(struct xpv_blkback_request *req)
 {
 	struct block_device *bdev = req->queue->dev->disk.bdev;
+	u32 block = req->queue->limits.block_sectors;
 	bool secure = req->req.flags & XPV_BLK_DISCARD_SECURE;
 	u64 n = min_t(u64, req->req.nr_sectors,
 		      DISCARD_PIECE - (req->req.sector & (DISCARD_PIECE - 1)));
 	struct bio *bio = &req->bio;
 
-	/* These it does not split at all. The device may have changed its mind: it says so then. */
-	if (secure && bdev_max_secure_erase_sectors(bdev))
-		n = min_t(u64, n, round_down(bdev_max_secure_erase_sectors(bdev),
-					     req->queue->limits.block_sectors));
+	/* An erasure it does not. Should the disk not do any by now, one block is enough to hear so. */
+	if (secure)
+		n = min_t(u64, n, max(round_down(bdev_max_secure_erase_sectors(bdev), block), block));
 	bio_init(bio, bdev, NULL, 0, secure ? REQ_OP_SECURE_ERASE : REQ_OP_DISCARD);
 	bio->bi_iter.bi_sector = req->req.sector;
 	bio->bi_iter.bi_size = n << XPV_BLK_SECTOR_SHIFT;
