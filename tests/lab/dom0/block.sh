@@ -121,6 +121,29 @@ disk_blocks() {
 		{ echo "fio's verification failed"; return 1; }
 }
 
+# info's bits, and that what is read-only stays as it is.
+disk_info() { # INFO DISK OPTIONS
+	local status=0 was
+	was=$(md5sum <"/dev/$2")
+	timeout 60 xl block-attach guest "format=raw,vdev=xvdc,$3,target=/dev/$2" && disk_up xvdc || { echo "xl block-attach failed"; status=1; }
+	[ "$(backend_key 51744 info)" = "$1" ] || { echo "info is $(backend_key 51744 info), not $1"; status=1; }
+	[ "$(backend_key 51744 feature-discard)" = 0 ] || { echo "discard is offered on a disk that may only be read"; status=1; }
+	guest 'grep -qx 1 /sys/block/xvdc/ro' || { echo "the guest's disk is not read-only"; status=1; }
+	guest 'dd if=/dev/xvdc of=/dev/null bs=64k count=16 iflag=direct' || { echo "the guest cannot read it"; status=1; }
+	! guest 'dd if=/dev/urandom of=/dev/xvdc bs=4k count=1 oflag=direct' || { echo "the guest could write"; status=1; }
+	detach_disk || status=1
+	[ "$(md5sum <"/dev/$2")" = "$was" ] || { echo "the disk was written to"; status=1; }
+	return $status
+}
+
+disk_readonly() {
+	local status=0
+	make_disk fixed discard=1 || return
+	disk_info 4 fixed access=ro && disk_info 5 fixed devtype=cdrom,access=ro || status=1
+	drop_disk fixed || { echo "the disk is still in use"; status=1; }
+	return $status
+}
+
 guest_sectors() { guest "grep -qx $2 /sys/block/$1/size"; }
 
 # A loop device, which unlike null_blk can change its size, under load: up, down and up again.
@@ -149,6 +172,7 @@ disk_resize() {
 }
 
 block_backend() {
+	verdict disk-readonly disk_readonly
 	verdict disk-resize disk_resize
 	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
 	[ "$front" != linux ] || verdict disk-discard discards
