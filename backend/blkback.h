@@ -31,6 +31,7 @@
 
 #include <xpv/blkif.h>
 #include <xpv/grant.h>
+#include <xpv/rate.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
 #include "xpv_bdev.h"
@@ -95,6 +96,7 @@ struct xpv_blkback_queue {
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
+	unsigned long pause;		/* jiffies until a limit lets more through; 0: none holds us */
 	bool reported;			/* that the ring is broken */
 	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
 	bool overflow;			/* the cache was full when something was to be added */
@@ -160,6 +162,12 @@ struct xpv_blkback_device {
 	enum xpv_blk_abi abi;
 	bool persistent;		/* grants may stay mapped: queues have a cache */
 	unsigned int nr_queues;		/* that the frontend uses, from the first on */
+
+	/* Protects the rates. Not taken in interrupts; nests in nothing. */
+	spinlock_t rate_lock;
+	struct xpv_rate requests;
+	struct xpv_rate bytes;
+	bool limited;			/* by one of them */
 
 	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
 	unsigned int max_queues;	/* offered; constant */
@@ -252,6 +260,20 @@ struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q);
  * them, answer what is finished. Returns how many it took.
  */
 u32 xpv_blkback_io(struct xpv_blkback_queue *q);
+
+/* blkback_rate.c APIs: */
+
+/*
+ * How many requests the queue's thread may take at once, if the device is limited: up to
+ * XPV_BLKBACK_ROUND, or 0, and then q->pause says for how long.
+ */
+u32 xpv_blkback_allowed(struct xpv_blkback_queue *q);
+
+/* It has taken @n; those that move data are in @batch, checked but for indirect segments. */
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct list_head *batch);
+
+/* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
+void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);
 
 /* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
 

@@ -283,9 +283,13 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
 {
 	struct xpv_blkback_request *req, *next;
-	bool starved = !list_empty(&q->starved);
+	bool starved = !list_empty(&q->starved), limited = READ_ONCE(q->dev->limited);
+	u32 i, n = 0, most = XPV_BLKBACK_ROUND;
 	LIST_HEAD(again);
-	u32 i, n = 0;
+
+	q->pause = 0;
+	if (unlikely(limited))
+		most = xpv_blkback_allowed(q);
 
 	spin_lock_irq(&q->lock);
 	list_splice_tail_init(&q->done, &q->finished);
@@ -293,7 +297,7 @@ static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
 	q->limits = q->offered;
 	q->hungry = false;
 	if (!starved && !kthread_should_stop())
-		n = min(xpv_back_pending(&q->ring), XPV_BLKBACK_ROUND);
+		n = min(xpv_back_pending(&q->ring), most);
 	/* Slots not answered and requests not free are equally many: there are @n. */
 	for (i = 0; i < n; i++)
 		list_move_tail(q->free.next, batch);
@@ -303,6 +307,8 @@ static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
 	atomic_add(n, &q->inflight);
 	list_for_each_entry_safe(req, next, batch, link)
 		fetch(q, req);
+	if (unlikely(limited))
+		xpv_blkback_charge(q, n, batch);
 	if (unlikely(starved))
 		list_splice_init(&q->starved, batch);
 	return n;

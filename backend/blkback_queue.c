@@ -86,6 +86,8 @@ static void wait(struct xpv_blkback_queue *q)
 	}
 	if (!list_empty(&q->starved))
 		timeout = STARVED_WAIT;
+	else if (q->pause)
+		timeout = q->pause;
 	else if (READ_ONCE(q->grants.count))
 		timeout = IDLE_WAIT;
 	wait_event_idle_timeout(q->wq, roused(q), timeout);
@@ -94,7 +96,8 @@ static void wait(struct xpv_blkback_queue *q)
 /*
  * The thread. As long as there are requests it does not ask for events. An event is
  * acknowledged only when all that it announced has been taken, so that the peer can't have
- * us interrupted more often than we can serve it; a broken ring is never acknowledged again.
+ * us interrupted more often than we can, or may, serve it; a broken ring is never acknowledged
+ * again.
  */
 static int serve(void *data)
 {
@@ -120,7 +123,7 @@ static int serve(void *data)
 		if (kthread_should_stop()) {
 			if (!atomic_read(&q->inflight))
 				return 0;
-		} else if (list_empty(&q->starved)) {
+		} else if (list_empty(&q->starved) && likely(!q->pause)) {
 			if (taken == XPV_BLKBACK_ROUND || arm(q))
 				continue;
 			if (unlikely(xpv_ring_broken(&q->ring))) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device's attributes, where xentop and scripts look for them. A reader needs no lock:
+ * The device's attributes, where xentop and scripts look for them, and its limits. A reader needs no lock:
  * counters live as long as the device, and remove waits for readers before it goes.
  */
 #include "blkback.h"
@@ -33,6 +33,32 @@ static ssize_t mode_show(struct device *d, struct device_attribute *attr, char *
 	return sysfs_emit(buf, "%s\n", mode(dev));
 }
 static DEVICE_ATTR_RO(mode);
+
+/* Limits, per second and over all queues; 0 is none. */
+#define LIMIT(name, rate)								\
+	static ssize_t name##_show(struct device *d, struct device_attribute *attr,	\
+				   char *buf)						\
+	{										\
+		const struct xpv_blkback_device *dev = dev_get_drvdata(d);		\
+											\
+		return sysfs_emit(buf, "%llu\n", READ_ONCE(dev->rate.per_second));	\
+	}										\
+	static ssize_t name##_store(struct device *d, struct device_attribute *attr,	\
+				    const char *buf, size_t count)			\
+	{										\
+		struct xpv_blkback_device *dev = dev_get_drvdata(d);			\
+		u64 limit;								\
+		int err = kstrtou64(buf, 0, &limit);					\
+											\
+		if (err)								\
+			return err;							\
+		xpv_blkback_limit(dev, &dev->rate, limit);				\
+		return count;								\
+	}										\
+	static DEVICE_ATTR_RW(name)
+
+LIMIT(limit_iops, requests);
+LIMIT(limit_bytes, bytes);
 
 /* The sum over all queues of the counter that lies @offset bytes into their statistics. */
 static ssize_t show_sum(struct device *d, char *buf, size_t offset)
@@ -70,6 +96,8 @@ COUNTER(wr_sect);
 static struct attribute *disk_attrs[] = {
 	&dev_attr_physical_device.attr,
 	&dev_attr_mode.attr,
+	&dev_attr_limit_iops.attr,
+	&dev_attr_limit_bytes.attr,
 	NULL
 };
 

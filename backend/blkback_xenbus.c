@@ -442,6 +442,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
+	spin_lock_init(&dev->rate_lock);
 	gnttab_page_cache_init(&dev->pages);
 	dev->max_queues = min(READ_ONCE(xpv_blkback_max_queues) ?: num_online_cpus(),
 			      XPV_BLKBACK_MAX_QUEUES);

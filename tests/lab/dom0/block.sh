@@ -171,7 +171,30 @@ disk_resize() {
 	return $status
 }
 
+# within RATE VALUE: 5 % of it.
+within() { [ "$2" -ge $(($1 * 95 / 100)) ] && [ "$2" -le $(($1 * 105 / 100)) ] || { echo "$2 per second, not $1"; return 1; }; }
+
+# limited FILE RATE RW BS COLUMN: what a busy guest gets under that limit.
+limited() {
+	local limit=/sys/bus/xen-backend/devices/vbd-$domid-51728/$1 got status=0
+	echo "$2" >"$limit" || return
+	got=$(guest_fio xvdb "$3" "$4" 8 4) || { echo "fio failed"; status=1; }
+	echo 0 >"$limit"
+	[ $status = 0 ] || return 1
+	got=$(awk -v c="$5" '{ printf "%d", $c * (c == 2 ? 1000000 : 1) }' <<<"$got")
+	within "$2" "$got"
+}
+
+# Then none again: the disk is faster than that by far.
+disk_limits() {
+	limited limit_iops 150 randread 4k 1 && limited limit_iops 400 randwrite 4k 1 &&
+		limited limit_bytes 4000000 write 64k 2 && limited limit_bytes 2000000 randread 4k 2 || return
+	set -- $(guest_fio xvdb randread 4k 8 2)
+	[ "${1-0}" -gt 600 ] || { echo "${1-0} requests per second once the limits are gone"; return 1; }
+}
+
 block_backend() {
+	verdict disk-limits disk_limits
 	verdict disk-readonly disk_readonly
 	verdict disk-resize disk_resize
 	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
