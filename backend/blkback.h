@@ -141,8 +141,7 @@ struct xpv_blkback_device {
 	 * leave news, see xpv_blkback_tell(). Without any it looks after the disk's size.
 	 */
 	struct delayed_work work;
-	unsigned long news;		/* bits of enum xpv_blkback_news */
-	enum xpv_state seen;		/* the peer's state, by the last of its watch */
+	unsigned long news;		/* bits of enum xpv_blkback_news; above, the peer's last state */
 	bool done;			/* all is let go of, xenwatch may unregister the device */
 	struct completion *released;	/* whom to tell that it is freed, if it was removed */
 	struct xenbus_watch own_watch;	/* on our own state */

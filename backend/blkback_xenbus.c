@@ -274,6 +274,9 @@ static void find_disk(struct xpv_blkback_device *dev)
 	}
 }
 
+/* Where in the news its latest state is: taken apart from the others, they might not fit together. */
+#define SEEN_SHIFT	24
+
 /* States of a frontend that has left, or is leaving, its connection. */
 #define LEFT (BIT(XPV_UNKNOWN) | BIT(XPV_INITIALISING) | BIT(XPV_CLOSING) | BIT(XPV_CLOSED))
 
@@ -283,16 +286,16 @@ static bool gone_for_good(struct xpv_blkback_device *dev)
 	       (dev->front == XPV_CLOSED && !xenbus_dev_is_online(dev->xdev));
 }
 
-/* The frontend was in the states of @seen; dev->seen is the last of them, or one yet to come. */
-static void follow(struct xpv_blkback_device *dev, unsigned long seen)
+/* The frontend was in the states of @news, and then in the one above them. */
+static void follow(struct xpv_blkback_device *dev, unsigned long news)
 {
 	enum xpv_state target;
 
-	dev->front = READ_ONCE(dev->seen);
+	dev->front = (enum xpv_state)(news >> SEEN_SHIFT);
 	dev->gone = gone_for_good(dev);
 	target = xpv_back_target(dev->state, dev->front);
 	/* While we were busy it left and came back: what is connected is no more. */
-	if ((seen & LEFT) && target == XPV_CONNECTED && dev->state == XPV_CONNECTED)
+	if ((news & LEFT) && target == XPV_CONNECTED && dev->state == XPV_CONNECTED)
 		set_state(dev, XPV_CLOSED);
 	set_state(dev, target);
 }
@@ -372,12 +375,16 @@ void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news)
 static void front_changed(struct xenbus_device *xdev, enum xenbus_state state)
 {
 	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	unsigned long old, new;
 
 	/* The frontend may write any number. */
 	if ((unsigned int)state >= XPV_STATES)
 		return;
-	WRITE_ONCE(dev->seen, (enum xpv_state)state);
-	xpv_blkback_tell(dev, state);
+	do {
+		old = READ_ONCE(dev->news);
+		new = (old & (BIT(SEEN_SHIFT) - 1)) | (unsigned long)state << SEEN_SHIFT;
+	} while (cmpxchg(&dev->news, old, new | BIT(state)) != old);
+	mod_delayed_work(works, &dev->work, 0);
 }
 
 static void disk_changed(struct xenbus_watch *watch, const char *path, const char *token)
