@@ -40,21 +40,23 @@ backend_stat() { cat "/sys/bus/xen-backend/devices/vbd-$domid-$1/statistics/$2";
 
 comes() { [[ $(backend_key "$1" state) == [24] ]]; }
 
-# A disk that hangs is waited for by its own device alone: 16 requests, one after the other,
-# take 8 s, and another disk comes meanwhile.
+# A disk that hangs is waited for by its own device alone: 12 requests, one after the other,
+# take 6 s, and another disk's backend comes meanwhile.
 disk_hung() {
-	local detach status=0
+	local attach detach status=0
 	make_disk slow irqmode=2 completion_nsec=500000000 hw_queue_depth=1 || return
 	timeout 60 xl block-attach guest "$(disk_line /dev/slow xvdc)" && disk_up xvdc || return
-	guest_load hung "fio --name=h --filename=/dev/xvdc --rw=randread --bs=4k --iodepth=16 --ioengine=libaio --direct=1 \
+	guest_load hung "fio --name=h --filename=/dev/xvdc --rw=randread --bs=4k --iodepth=12 --ioengine=libaio --direct=1 \
 		--size=64m --time_based --runtime=$load_limit" || return
 	sleep 3
 	timeout 60 xl block-detach guest xvdc &
 	detach=$!
 	sleep 1
-	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvde)" || { echo "no other disk can be attached"; status=1; }
-	comes 51776 || { echo "the other disk's backend does not come"; status=1; }
+	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvde)" &
+	attach=$!
+	until_ok 10 comes 51776 || { echo "no other disk comes"; status=1; }
 	[ "$(backend_key 51744 state)" = 5 ] || { echo "the disk did not hang, or kept the other one waiting"; status=1; }
+	wait $attach || { echo "xl block-attach failed"; status=1; }
 	wait $detach || { echo "xl block-detach failed"; status=1; }
 	until_ok 20 no_backend vbd 51744 || { echo "dom0 still has the backend of xvdc"; status=1; }
 	timeout 60 xl block-detach guest xvde || status=1
@@ -149,6 +151,7 @@ guest_sectors() { guest "grep -qx $2 /sys/block/$1/size"; }
 # A loop device, which unlike null_blk can change its size, under load: up, down and up again.
 disk_resize() {
 	local file=/tmp/image loop size status=0
+	modprobe loop
 	truncate -s 32M $file && loop=$(losetup -f --show $file) || { echo "no loop device"; return 1; }
 	timeout 60 xl block-attach guest "$(disk_line "$loop" xvdc)" && disk_up xvdc || status=1
 	[ $status = 1 ] || guest_load resize "fio --name=r --filename=/dev/xvdc --rw=randrw --bs=4k --iodepth=8 --ioengine=libaio \
