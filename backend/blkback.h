@@ -133,7 +133,8 @@ enum xpv_blkback_news {
 };
 
 struct xpv_blkback_device {
-	struct xenbus_device *xdev;
+	struct xenbus_device *xdev;	/* ours to refer to until we are freed, */
+	char *front_node;		/* but its otherend goes when the driver is unbound */
 
 	/*
 	 * The device lives in this work item, from InitWait until it is freed: a disk that hangs

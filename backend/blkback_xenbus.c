@@ -86,7 +86,7 @@ static int read_order(const char *front)
 /* What the frontend chose of that which was offered. Each node is read once. */
 static int negotiate(struct xpv_blkback_device *dev, struct choice *choice)
 {
-	const char *front = dev->xdev->otherend;
+	const char *front = dev->front_node;
 	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
 	int err;
 
@@ -123,8 +123,8 @@ static int connect_queue(struct xpv_blkback_device *dev, const struct choice *ch
 			 unsigned int i, u32 grants)
 {
 	struct xpv_blkback_ring_info info = { .grants = grants };
-	char *dir = choice->queues == 1 ? kstrdup(dev->xdev->otherend, GFP_KERNEL) :
-		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->xdev->otherend, i);
+	char *dir = choice->queues == 1 ? kstrdup(dev->front_node, GFP_KERNEL) :
+		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->front_node, i);
 	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
 
 	kfree(dir);
@@ -165,7 +165,7 @@ static int connect(struct xpv_blkback_device *dev)
 
 	err = negotiate(dev, &choice);
 	if (err) {
-		complain(dev, err, "reading %s", dev->xdev->otherend);
+		complain(dev, err, "reading %s", dev->front_node);
 		return err;
 	}
 	/* What this kernel has cached of the disk, the guest would not see, nor may it be kept. */
@@ -199,7 +199,8 @@ static int enter(void *data, enum xpv_state next)
 	int err = 0;
 
 	if (next == XPV_CONNECTED) {
-		err = connect(dev);
+		/* Should the node have gone, what is published would make it anew. */
+		err = test_bit(XPV_BLKBACK_REMOVED, &dev->news) ? -ENODEV : connect(dev);
 	} else if (next == XPV_CLOSED) {
 		disconnect(dev);
 		if (dev->gone) {
@@ -326,6 +327,7 @@ static void free_device(struct xpv_blkback_device *dev)
 		kvfree(dev->queue[i]);
 	xpv_bdev_close(&dev->disk);
 	kfree(dev->mode);
+	kfree(dev->front_node);
 	kvfree(dev);
 	if (released)
 		complete(released);
@@ -455,6 +457,10 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 			      XPV_BLKBACK_MAX_QUEUES);
 	dev_set_drvdata(&xdev->dev, dev);
 
+	err = -ENOMEM;
+	dev->front_node = kstrdup(xdev->otherend, GFP_KERNEL);
+	if (!dev->front_node)
+		goto err_free;
 	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-max-indirect-segments", "%u",
 			    XPV_BLK_MAX_SEGS);
 	if (!err)
@@ -486,6 +492,7 @@ err_remove_sysfs:
 	xpv_blkback_sysfs_remove(dev);
 err_free:
 	dev_set_drvdata(&xdev->dev, NULL);
+	kfree(dev->front_node);
 	kvfree(dev);
 	return err;
 }
