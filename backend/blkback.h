@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The block backend: a device per virtual disk, in it a queue (ring, event
- * channel, thread), in that a pool of requests, one per slot of the ring.
+ * The block backend: a device per virtual disk, in it queues (each a ring, an event channel,
+ * a thread, and the pages it keeps mapped), in each a pool of requests, one per slot of the ring.
  *
  * Who owns a request, and where its link is:
  *
@@ -9,6 +9,7 @@
  *   a batch          the queue's thread, which decodes, checks and maps it
  *   queue->starved   the thread: it could not be mapped for want of room, and waits
  *   -                the block layer, from submit_bio() to end_io()
+ *   queue->again     the thread, to discard the next piece
  *   queue->done      the thread, to unmap what was mapped for this request alone
  *   queue->finished  the thread, to answer it
  *
@@ -19,8 +20,8 @@
 #define XPV_BLKBACK_H
 
 #include <linux/bio.h>
+#include <linux/completion.h>
 #include <linux/device.h>
-#include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -30,11 +31,12 @@
 
 #include <xpv/blkif.h>
 #include <xpv/grant.h>
+#include <xpv/rate.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
 #include "xpv_bdev.h"
 
-#define XPV_BLKBACK_QUEUES	1u	/* queues of a device */
+#define XPV_BLKBACK_MAX_QUEUES	64u	/* of a device, whatever is asked for */
 #define XPV_BLKBACK_BIG		64u	/* requests of a queue with more segments than a slot holds */
 #define XPV_BLKBACK_ROUND	64u	/* requests taken at once */
 
@@ -42,7 +44,7 @@ struct xpv_blkback_queue;
 
 /* A page of the peer's that a request needs. */
 struct xpv_blkback_page {
-	struct xpv_cached *cached;	/* our pin in the device's cache, or NULL: */
+	struct xpv_cached *cached;	/* our pin in the queue's cache, or NULL: */
 	struct xpv_mapping own;		/* mapped for this request alone; gref is set in both cases */
 };
 
@@ -91,61 +93,91 @@ struct xpv_blkback_queue {
 	/* The thread's alone: */
 	struct list_head finished;	/* to be answered; end_io() in the thread adds to it too */
 	struct list_head starved;	/* to be tried again, before any other */
+	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
+	unsigned long pause;		/* jiffies until a limit lets more through; 0: none holds us */
 	bool reported;			/* that the ring is broken */
 	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
+	bool overflow;			/* the cache was full when something was to be added */
 	struct xpv_batch batch;
 	struct xpv_mapping evicted[XPV_BATCH_MAX];
 	struct xpv_blkback_stats stats;
 
+	/* Protects the cache. Completions take it in interrupts; nests in nothing. */
+	spinlock_t grants_lock;
+	struct xpv_cache grants;	/* pages that stay mapped, if the device is persistent */
+
 	/*
-	 * Protects what follows, and nests in nothing but dev->state_lock. Completions take it
-	 * in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
+	 * Protects what follows, and nests in nothing. Completions take it in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
 	 */
 	spinlock_t lock;
 	struct xpv_ring ring;		/* shared is NULL while not connected */
 	struct list_head free;		/* requests */
 	struct list_head done;		/* requests to unmap */
+	struct list_head again;		/* discards of which there is more to do */
+	struct xpv_blk_limits offered;	/* what rounds to come are held to */
 	struct list_head big;		/* free ones */
 	bool hungry;			/* the thread waits for whatever a completion frees */
 };
 
+/* What may have happened to a device. The first are the frontend's states, each as it was seen. */
+enum xpv_blkback_news {
+	XPV_BLKBACK_OWN = XPV_STATES,	/* our own state was written, by us or the toolstack */
+	XPV_BLKBACK_DISK,		/* physical-device was */
+	XPV_BLKBACK_BROKEN,		/* a queue's thread found its ring broken */
+	XPV_BLKBACK_NO_FLUSH,		/* the disk does not do it, though it said so */
+	XPV_BLKBACK_NO_DISCARD,
+	XPV_BLKBACK_NO_SECURE_ERASE,
+	XPV_BLKBACK_REMOVED,		/* the driver was unbound: free the device */
+};
+
 struct xpv_blkback_device {
-	struct xenbus_device *xdev;
+	struct xenbus_device *xdev;	/* ours to refer to until we are freed, */
+	char *front_node;		/* but its otherend goes when the driver is unbound */
 
 	/*
-	 * Serialises the state machine: all that follows up to the next lock, and connecting
-	 * and disconnecting. Taken first of all.
+	 * The device lives in this work item, from InitWait until it is freed: a disk that hangs
+	 * keeps its own device waiting, and neither xenwatch nor any other device. Others only
+	 * leave news, see xpv_blkback_tell(). Without any it looks after the disk's size.
 	 */
-	struct mutex state_lock;
+	struct delayed_work work;
+	unsigned long news;		/* bits of enum xpv_blkback_news; above, the peer's last state */
+	bool done;			/* all is let go of, xenwatch may unregister the device */
+	struct completion *released;	/* whom to tell that it is freed, if it was removed */
+	struct xenbus_watch own_watch;	/* on our own state */
+	struct xenbus_watch disk_watch;	/* on physical-device */
+
+	/* The work's alone, if nothing else is said: */
 	enum xpv_state state;		/* ours, as last published */
-	enum xpv_state front;		/* the peer's, as last seen */
-	struct xenbus_watch watch;	/* on physical-device */
-	struct work_struct broken;	/* a queue's thread asks for the device to be closed */
+	enum xpv_state front;		/* the peer's, as last followed */
+	bool gone;			/* the frontend, for good */
 	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
 	struct xpv_bdev disk;		/* opened once, kept until the device goes */
-	dev_t number;			/* of disk, 0 while there is none */
-	char *mode;			/* the toolstack's, once there is a disk */
-	bool attributes;		/* are there in sysfs */
+	struct xpv_blk_limits limits;	/* the disk's, as published */
+	dev_t number;			/* of disk; constant once mode is set */
+	char *mode;			/* the toolstack's, once there is a disk; readers acquire it */
 
 	/* Set while connecting, constant while connected: */
 	enum xpv_blk_abi abi;
-	struct xpv_blk_limits limits;
-	bool persistent;		/* grants may stay mapped: there is a cache */
+	bool persistent;		/* grants may stay mapped: queues have a cache */
+	unsigned int nr_queues;		/* that the frontend uses, from the first on */
 
-	/* Protects the cache. Completions take it in interrupts; nests in state_lock alone. */
-	spinlock_t grants_lock;
-	struct xpv_cache grants;	/* pages that stay mapped, while persistent */
-	bool overflow;			/* it was full when something was to be added */
+	/* Protects the rates. Not taken in interrupts; nests in nothing. */
+	spinlock_t rate_lock;
+	struct xpv_rate requests;
+	struct xpv_rate bytes;
+	bool limited;			/* by one of them */
 
 	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
-	struct xpv_blkback_queue queue[XPV_BLKBACK_QUEUES];
+	unsigned int max_queues;	/* offered; constant */
+	/* Each is made when first needed, and kept; who reads its statistics acquires it. */
+	struct xpv_blkback_queue *queue[XPV_BLKBACK_MAX_QUEUES];
 };
 
-/* What the frontend chose, and a queue is connected by; read from xenstore. */
+/* What a queue is connected by. */
 struct xpv_blkback_ring_info {
-	bool persistent;
+	u32 grants;			/* that it may keep mapped */
 	unsigned int event_channel;
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
@@ -159,6 +191,7 @@ static inline struct xpv_mapping *xpv_blkback_mapping(struct xpv_blkback_page *p
 
 /* blkback_main.c APIs: module parameters. */
 
+extern unsigned int xpv_blkback_max_queues;
 extern unsigned int xpv_blkback_max_ring_order;
 extern bool xpv_blkback_persistent;
 extern unsigned int xpv_blkback_max_grants;
@@ -167,27 +200,53 @@ extern unsigned int xpv_blkback_unused_seconds;
 /* blkback_xenbus.c APIs: */
 
 int xpv_blkback_register(void);
+
+/* No device's work runs any more when it returns. */
 void xpv_blkback_unregister(void);
+
+/* Have the device's work see to @news. Any context; @dev is not freed meanwhile. */
+void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news);
+
+/* blkback_disk.c APIs: by the device's work. */
+
+/* Open @number as the toolstack's `mode` says. Returns 0, -EROFS or what opening it returned. */
+int xpv_blkback_disk_open(struct xpv_blkback_device *dev, dev_t number);
+
+/* Set the device's limits to what the disk can do now. */
+void xpv_blkback_disk_measure(struct xpv_blkback_device *dev);
+
+/* Write what a frontend reads when it sees us Connected. Returns 0 or -errno. */
+int xpv_blkback_disk_publish(struct xpv_blkback_device *dev);
+
+/* If the disk's size has changed: let requests to come keep to it, and tell the frontend. */
+void xpv_blkback_disk_resize(struct xpv_blkback_device *dev);
+
+/* Offer no longer what, by the bits of @news, the disk has answered not to do after all. */
+void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news);
 
 /* blkback_sysfs.c APIs: */
 
 int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev);
 
-/* No attribute is being read any more when it returns. Nothing if they are not there. */
+/* No attribute is being read any more when it returns. */
 void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
 
 /* blkback_queue.c APIs: */
 
-void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
-			    unsigned int index);
+/* Queue @index of @dev, not connected; kvfree() is all it takes to be rid of it. Or NULL. */
+struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
+						 unsigned int index);
 
-/* Map the ring and start serving it. On failure all is undone. dev->state_lock is held. */
+/* Map the ring and start serving it. On failure all is undone. By the device's work. */
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info);
 
+/* From the next round on, requests are checked against the limits of the device as they are now. */
+void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
+
 /*
  * Stop serving, wait until all that was taken has been answered, let go of the ring.
- * Nothing if not connected. dev->state_lock is held.
+ * Nothing if not connected. By the device's work.
  */
 void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
 
@@ -202,13 +261,27 @@ struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q);
  */
 u32 xpv_blkback_io(struct xpv_blkback_queue *q);
 
+/* blkback_rate.c APIs: */
+
+/*
+ * How many requests the queue's thread may take at once, if the device is limited: up to
+ * XPV_BLKBACK_ROUND, or 0, and then q->pause says for how long.
+ */
+u32 xpv_blkback_allowed(struct xpv_blkback_queue *q);
+
+/* It has taken @n; those that move data are in @batch, checked but for indirect segments. */
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct list_head *batch);
+
+/* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
+void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);
+
 /* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
 
-/* No grant stays mapped until this was called, and then only if @persistent. */
-int xpv_blkback_grants_init(struct xpv_blkback_device *dev, bool persistent);
+/* Let up to @most grants stay mapped, 0 for none. Returns 0 or -ENOMEM. By the device's work. */
+int xpv_blkback_grants_init(struct xpv_blkback_queue *q, u32 most);
 
-/* Unmap all that stayed mapped, if anything may. No queue is connected. */
-void xpv_blkback_grants_exit(struct xpv_blkback_device *dev);
+/* Unmap all that stayed mapped. The thread has ended. By the device's work. */
+void xpv_blkback_grants_exit(struct xpv_blkback_queue *q);
 
 /*
  * Find the mappings of req->page[@from] and on, and add to the queue's batch what is not

@@ -6,6 +6,11 @@
  * good if that fails, its handle is none; whoever finds such an entry shares its fate. A
  * round of the queue's thread settles all of its own before it looks up anything new, so that
  * an entry without a mapping never outlives a round.
+ *
+ * That is why each queue has a cache of its own: in one for all, another queue's thread would
+ * find entries that are on their way to the hypervisor, and would have to wait for this one. Nor
+ * would much be shared: a frontend recycles the grants of a queue within it. The device's
+ * limit is divided among its queues.
  */
 #include "blkback.h"
 
@@ -15,57 +20,46 @@
 #define SPARE_PAGES	1024	/* kept for mappings to come */
 #define EVICT_SHARE	20	/* a full cache gives up 1/20 at a time */
 
-int xpv_blkback_grants_init(struct xpv_blkback_device *dev, bool persistent)
+int xpv_blkback_grants_init(struct xpv_blkback_queue *q, u32 most)
 {
-	u32 most = READ_ONCE(xpv_blkback_max_grants);
-	int err;
-
-	dev->overflow = false;
-	if (!persistent || !most)
-		return 0;
-	err = xpv_cache_init(&dev->grants, most);
-	if (err)
-		return err;
-	dev->persistent = true;
-	return 0;
+	q->overflow = false;
+	return most ? xpv_cache_init(&q->grants, most) : 0;
 }
 
-void xpv_blkback_grants_exit(struct xpv_blkback_device *dev)
+void xpv_blkback_grants_exit(struct xpv_blkback_queue *q)
 {
-	if (dev->persistent) {
-		while (xpv_blkback_evict(&dev->queue[0], XPV_BATCH_MAX, U64_MAX))
-			;
-		xpv_cache_destroy(&dev->grants);
-		dev->persistent = false;
-	}
-	gnttab_page_cache_shrink(&dev->pages, 0);
+	if (!q->grants.capacity)
+		return;
+	while (xpv_blkback_evict(q, XPV_BATCH_MAX, U64_MAX))
+		;
+	xpv_cache_destroy(&q->grants);
 }
 
 /* Pin what is cached, and add what is not. Returns whether all is mapped already. */
 static bool look_up(struct xpv_blkback_request *req, u32 from)
 {
-	struct xpv_blkback_device *dev = req->queue->dev;
+	struct xpv_blkback_queue *q = req->queue;
 	bool all = true;
 	u32 i;
 
-	spin_lock_irq(&dev->grants_lock);
+	spin_lock_irq(&q->grants_lock);
 	for (i = from; i < req->nr_pages; i++) {
 		struct xpv_blkback_page *p = &req->page[i];
 
-		p->cached = xpv_cache_get(&dev->grants, p->own.gref);
+		p->cached = xpv_cache_get(&q->grants, p->own.gref);
 		if (likely(p->cached)) {
 			all &= xpv_mapped(&p->cached->map);
 			continue;
 		}
 		all = false;
-		p->cached = xpv_cache_add(&dev->grants, p->own.gref);
+		p->cached = xpv_cache_add(&q->grants, p->own.gref);
 		if (!p->cached) {
 			/* Full, of what others use: this one is mapped for this request alone. */
-			dev->overflow = true;
+			q->overflow = true;
 			req->transient = true;
 		}
 	}
-	spin_unlock_irq(&dev->grants_lock);
+	spin_unlock_irq(&q->grants_lock);
 	return all;
 }
 
@@ -127,38 +121,38 @@ int xpv_blkback_mapped(struct xpv_blkback_request *req)
 }
 
 /* Let go of @e, which could not be mapped. */
-static void unpin_failed(struct xpv_blkback_device *dev, struct xpv_cached *e)
+static void unpin_failed(struct xpv_blkback_queue *q, struct xpv_cached *e)
 {
 	if (e->pins > 1) {
 		e->pins--;
 		return;
 	}
 	if (e->map.page)
-		gnttab_page_cache_put(&dev->pages, &e->map.page, 1);
-	xpv_cache_drop(&dev->grants, e);
+		gnttab_page_cache_put(&q->dev->pages, &e->map.page, 1);
+	xpv_cache_drop(&q->grants, e);
 }
 
 void xpv_blkback_unpin(struct xpv_blkback_request *req)
 {
-	struct xpv_blkback_device *dev = req->queue->dev;
+	struct xpv_blkback_queue *q = req->queue;
 	u64 now = get_jiffies_64();
 	unsigned long flags;
 	u32 i;
 
-	if (!dev->persistent)
+	if (!q->dev->persistent)
 		return;
-	spin_lock_irqsave(&dev->grants_lock, flags);
+	spin_lock_irqsave(&q->grants_lock, flags);
 	for (i = 0; i < req->nr_pages; i++) {
 		struct xpv_cached *e = req->page[i].cached;
 
 		if (!e)
 			continue;
 		if (likely(xpv_mapped(&e->map)))
-			xpv_cache_put(&dev->grants, e, now);
+			xpv_cache_put(&q->grants, e, now);
 		else
-			unpin_failed(dev, e);
+			unpin_failed(q, e);
 	}
-	spin_unlock_irqrestore(&dev->grants_lock, flags);
+	spin_unlock_irqrestore(&q->grants_lock, flags);
 }
 
 void xpv_blkback_release(struct xpv_blkback_request *req)
@@ -195,12 +189,11 @@ void xpv_blkback_unmap(struct xpv_blkback_queue *q)
 
 u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before)
 {
-	struct xpv_blkback_device *dev = q->dev;
 	u32 i, n;
 
-	spin_lock_irq(&dev->grants_lock);
-	n = xpv_cache_evict(&dev->grants, q->evicted, min(most, XPV_BATCH_MAX), before);
-	spin_unlock_irq(&dev->grants_lock);
+	spin_lock_irq(&q->grants_lock);
+	n = xpv_cache_evict(&q->grants, q->evicted, min(most, XPV_BATCH_MAX), before);
+	spin_unlock_irq(&q->grants_lock);
 
 	for (i = 0; i < n; i++)
 		xpv_batch_add_unmap(&q->batch, &q->evicted[i]);
@@ -224,9 +217,9 @@ void xpv_blkback_tidy(struct xpv_blkback_queue *q)
 	 * Little by little, and not at every miss: a peer that uses more pages than fit, round
 	 * and round, would find none of them any more.
 	 */
-	if (READ_ONCE(dev->overflow)) {
-		WRITE_ONCE(dev->overflow, false);
-		xpv_blkback_evict(q, max(dev->grants.capacity / EVICT_SHARE, 1u), U64_MAX);
+	if (q->overflow) {
+		q->overflow = false;
+		xpv_blkback_evict(q, max(q->grants.capacity / EVICT_SHARE, 1u), U64_MAX);
 	}
 	gnttab_page_cache_shrink(&dev->pages, SPARE_PAGES);
 }

@@ -14,6 +14,11 @@
 /* The starved have this many more tries, a jiffy or more apart, when the thread is to stop. */
 #define LAST_TRIES	250
 
+/* The most discarded at once, and where pieces end: the thread has others to serve. */
+#define DISCARD_PIECE	(1u << (30 - XPV_BLK_SECTOR_SHIFT))
+
+#define DRAIN_WAIT	msecs_to_jiffies(10)	/* from one look whether all is answered to the next */
+
 static_assert(XPV_BLK_MAX_SEGS <= BIO_MAX_VECS, "a request is one bio");
 static_assert(XPV_BLK_MAX_SEGS <= XPV_BLK_SEGS_PER_PAGE, "one page holds all segments");
 
@@ -121,6 +126,23 @@ static void answer_now(struct xpv_blkback_request *req)
 	atomic_dec(&q->inflight);
 }
 
+/* The disk does not do what it said it could: nor do we offer it any more. */
+static void revoke(const struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_device *dev = req->queue->dev;
+
+	switch (req->req.op) {
+	case XPV_BLK_FLUSH:
+	case XPV_BLK_BARRIER:
+		xpv_blkback_tell(dev, XPV_BLKBACK_NO_FLUSH);
+		break;
+	case XPV_BLK_DISCARD:
+		xpv_blkback_tell(dev, req->req.flags & XPV_BLK_DISCARD_SECURE ?
+				      XPV_BLKBACK_NO_SECURE_ERASE : XPV_BLKBACK_NO_DISCARD);
+		break;
+	}
+}
+
 /*
  * The disk is done, in any context. What it completes while the queue's thread is submitting
  * is answered at the end of the round; an interrupt of the thread is not that.
@@ -134,6 +156,8 @@ static void end_io(struct bio *bio)
 	req->err = blk_status_to_errno(bio->bi_status);
 	/* It is not from a pool of the block layer's, so nobody else lets go of what it refers to. */
 	bio_uninit(bio);
+	if (unlikely(req->err == -EOPNOTSUPP))
+		revoke(req);
 	if (in_task() && current == READ_ONCE(q->thread)) {
 		list_add_tail(&req->link, &q->finished);
 	} else if (!req->transient) {
@@ -145,6 +169,56 @@ static void end_io(struct bio *bio)
 		/* Under the lock, since the thread, once it has it, may end and the queue go. */
 		wake_up(&q->wq);
 		spin_unlock_irqrestore(&q->lock, flags);
+	}
+}
+
+/* A piece was discarded. The next is submitted by the thread, for that may sleep. */
+static void discarded(struct bio *bio)
+{
+	struct xpv_blkback_request *req = container_of(bio, struct xpv_blkback_request, bio);
+	struct xpv_blkback_queue *q = req->queue;
+	unsigned long flags;
+
+	if (!req->req.nr_sectors || bio->bi_status) {
+		end_io(bio);
+		return;
+	}
+	bio_uninit(bio);
+	spin_lock_irqsave(&q->lock, flags);
+	list_add_tail(&req->link, &q->again);
+	wake_up(&q->wq);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* Discard the next piece of @req. A plain one the block layer splits as the disk wants it. */
+static void discard(struct xpv_blkback_request *req)
+{
+	struct block_device *bdev = req->queue->dev->disk.bdev;
+	u32 block = req->queue->limits.block_sectors;
+	bool secure = req->req.flags & XPV_BLK_DISCARD_SECURE;
+	u64 n = min_t(u64, req->req.nr_sectors,
+		      DISCARD_PIECE - (req->req.sector & (DISCARD_PIECE - 1)));
+	struct bio *bio = &req->bio;
+
+	/* An erasure it does not. Should the disk not do any by now, one block is enough to hear so. */
+	if (secure)
+		n = min_t(u64, n, max(round_down(bdev_max_secure_erase_sectors(bdev), block), block));
+	bio_init(bio, bdev, NULL, 0, secure ? REQ_OP_SECURE_ERASE : REQ_OP_DISCARD);
+	bio->bi_iter.bi_sector = req->req.sector;
+	bio->bi_iter.bi_size = n << XPV_BLK_SECTOR_SHIFT;
+	bio->bi_end_io = discarded;
+	req->req.sector += n;
+	req->req.nr_sectors -= n;
+	submit_bio(bio);
+}
+
+static void discard_all(struct list_head *list)
+{
+	struct xpv_blkback_request *req, *next;
+
+	list_for_each_entry_safe(req, next, list, link) {
+		list_del(&req->link);
+		discard(req);
 	}
 }
 
@@ -170,26 +244,14 @@ static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req
 		WRITE_ONCE(stats->wr_req, stats->wr_req + 1);
 		WRITE_ONCE(stats->wr_sect, stats->wr_sect + req->nr_sectors);
 		break;
+	case XPV_BLK_BARRIER:
 	case XPV_BLK_FLUSH:
 		WRITE_ONCE(stats->f_req, stats->f_req + 1);
 		break;
+	case XPV_BLK_DISCARD:
+		WRITE_ONCE(stats->ds_req, stats->ds_req + 1);
+		break;
 	}
-}
-
-/*
- * Is each of the @n segments of whole blocks of the disk, as their sum is already known to be?
- * The block layer may have to split a request at any of them, and can't within a block.
- */
-static int check_blocks(const struct xpv_blk_seg *seg, u32 n, u32 block_sectors)
-{
-	u32 i;
-
-	if (likely(block_sectors == 1))
-		return 0;
-	for (i = 0; i < n; i++)
-		if ((seg[i].last - seg[i].first + 1u) & (block_sectors - 1))
-			return -EINVAL;
-	return 0;
 }
 
 /* Copy the next slot off the ring, once; decode and check the copy. */
@@ -209,9 +271,7 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 	req->described = false;
 	req->missing = false;
 	req->transient = false;
-	err = xpv_blk_check(&req->req, &dev->limits);
-	if (!err && !req->req.indirect)
-		err = check_blocks(req->seg, req->req.nr_segs, dev->limits.block_sectors);
+	err = xpv_blk_check(&req->req, &q->limits);
 	if (unlikely(err))
 		finish(req, err);
 }
@@ -223,22 +283,32 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
 {
 	struct xpv_blkback_request *req, *next;
-	bool starved = !list_empty(&q->starved);
-	u32 i, n = 0;
+	bool starved = !list_empty(&q->starved), limited = READ_ONCE(q->dev->limited);
+	u32 i, n = 0, most = XPV_BLKBACK_ROUND;
+	LIST_HEAD(again);
+
+	q->pause = 0;
+	if (unlikely(limited))
+		most = xpv_blkback_allowed(q);
 
 	spin_lock_irq(&q->lock);
 	list_splice_tail_init(&q->done, &q->finished);
+	list_splice_init(&q->again, &again);
+	q->limits = q->offered;
 	q->hungry = false;
 	if (!starved && !kthread_should_stop())
-		n = min(xpv_back_pending(&q->ring), XPV_BLKBACK_ROUND);
+		n = min(xpv_back_pending(&q->ring), most);
 	/* Slots not answered and requests not free are equally many: there are @n. */
 	for (i = 0; i < n; i++)
 		list_move_tail(q->free.next, batch);
 	spin_unlock_irq(&q->lock);
 
+	discard_all(&again);
 	atomic_add(n, &q->inflight);
 	list_for_each_entry_safe(req, next, batch, link)
 		fetch(q, req);
+	if (unlikely(limited))
+		xpv_blkback_charge(q, n, batch);
 	if (unlikely(starved))
 		list_splice_init(&q->starved, batch);
 	return n;
@@ -263,7 +333,6 @@ static void want_segments(struct xpv_blkback_request *req)
 /* Copy the segments of @req, once, and check the copy. */
 static void fetch_segments(struct xpv_blkback_request *req)
 {
-	const struct xpv_blk_limits *limits = &req->queue->dev->limits;
 	u32 n = req->req.nr_segs;
 	int err = xpv_blkback_mapped(req);
 
@@ -277,9 +346,7 @@ static void fetch_segments(struct xpv_blkback_request *req)
 		/* Keeps the compiler from reading the page again in place of the copy. */
 		barrier();
 		req->described = true;
-		err = xpv_blk_check_segs(&req->req, req->seg, n, limits);
-		if (!err)
-			err = check_blocks(req->seg, n, limits->block_sectors);
+		err = xpv_blk_check_segs(&req->req, req->seg, n, &req->queue->limits);
 	}
 	if (err)
 		finish(req, err);
@@ -331,14 +398,16 @@ static void map_data(struct xpv_blkback_queue *q, struct list_head *batch)
 	}
 }
 
-static blk_opf_t disk_op(u8 op)
+static blk_opf_t disk_op(const struct xpv_blk_req *req)
 {
-	switch (op) {
+	switch (req->op) {
 	case XPV_BLK_READ:
 		return REQ_OP_READ;
 	case XPV_BLK_WRITE:
 		/* The guest has its own writeback: to ours, these are writes somebody waits for. */
 		return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE;
+	case XPV_BLK_BARRIER:
+		return REQ_OP_WRITE | REQ_SYNC | REQ_PREFLUSH | (req->nr_segs ? REQ_FUA : 0);
 	default:
 		return REQ_OP_WRITE | REQ_SYNC | REQ_PREFLUSH;
 	}
@@ -356,8 +425,13 @@ static void submit(struct xpv_blkback_request *req)
 	struct xpv_blkback_page *page = req->page + (req->nr_pages - n);
 	struct bio *bio = &req->bio;
 
+	count(&req->queue->stats, &req->req);
+	if (req->req.op == XPV_BLK_DISCARD) {
+		discard(req);
+		return;
+	}
 	bio_init(bio, req->queue->dev->disk.bdev, req->big ? req->big->vec : req->own_vec, n,
-		 disk_op(req->req.op));
+		 disk_op(&req->req));
 	/* A mere flush has no place on the disk; what the peer put there was not checked. */
 	bio->bi_iter.bi_sector = n ? req->req.sector : 0;
 	bio->bi_end_io = end_io;
@@ -368,8 +442,52 @@ static void submit(struct xpv_blkback_request *req)
 			       (seg->last - seg->first + 1u) << XPV_BLK_SECTOR_SHIFT,
 			       (u32)seg->first << XPV_BLK_SECTOR_SHIFT);
 	}
-	count(&req->queue->stats, &req->req);
 	submit_bio(bio);
+}
+
+static u32 length(const struct list_head *list)
+{
+	const struct list_head *at;
+	u32 n = 0;
+
+	list_for_each(at, list)
+		n++;
+	return n;
+}
+
+/* Wait until the disk has done, and we have answered, all but the @held that the thread has. */
+static void drain(struct xpv_blkback_queue *q, u32 held)
+{
+	for (;;) {
+		LIST_HEAD(again);
+
+		spin_lock_irq(&q->lock);
+		list_splice_tail_init(&q->done, &q->finished);
+		list_splice_init(&q->again, &again);
+		q->hungry = true;
+		spin_unlock_irq(&q->lock);
+
+		discard_all(&again);
+		answer_finished(q);
+		if (atomic_read(&q->inflight) == held)
+			return;
+		wait_event_idle_timeout(q->wq, !READ_ONCE(q->hungry) || !list_empty(&q->done) ||
+					       !list_empty(&q->again), DRAIN_WAIT);
+	}
+}
+
+/*
+ * A barrier: what came before it on the ring is on the medium before it, what comes after it
+ * only starts then. @batch is what comes after it in this round.
+ */
+static void submit_barrier(struct xpv_blkback_request *req, const struct list_head *batch)
+{
+	struct xpv_blkback_queue *q = req->queue;
+	u32 held = length(batch) + length(&q->starved);
+
+	drain(q, held + 1);
+	submit(req);
+	drain(q, held);
 }
 
 u32 xpv_blkback_io(struct xpv_blkback_queue *q)
@@ -385,7 +503,13 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 		blk_start_plug(&plug);
 		list_for_each_entry_safe(req, next, &batch, link) {
 			list_del(&req->link);
-			submit(req);
+			if (likely(req->req.op != XPV_BLK_BARRIER)) {
+				submit(req);
+				continue;
+			}
+			blk_finish_plug(&plug);
+			submit_barrier(req, &batch);
+			blk_start_plug(&plug);
 		}
 		blk_finish_plug(&plug);
 	}

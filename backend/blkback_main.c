@@ -5,6 +5,10 @@
 #include <linux/module.h>
 #include <xen/xen.h>
 
+unsigned int xpv_blkback_max_queues;
+module_param_named(max_queues, xpv_blkback_max_queues, uint, 0644);
+MODULE_PARM_DESC(max_queues, "Queues offered to a frontend, 1 to 64, for devices to come; 0: one per online CPU");
+
 unsigned int xpv_blkback_max_ring_order = XPV_RING_MAX_ORDER;
 module_param_named(max_ring_page_order, xpv_blkback_max_ring_order, uint, 0444);
 MODULE_PARM_DESC(max_ring_page_order, "Largest ring offered, as a power of two of pages");
@@ -15,7 +19,7 @@ MODULE_PARM_DESC(feature_persistent, "Offer to keep grants mapped; for connectio
 
 unsigned int xpv_blkback_max_grants = 1056;
 module_param_named(max_persistent_grants, xpv_blkback_max_grants, uint, 0644);
-MODULE_PARM_DESC(max_persistent_grants, "Grants a device keeps mapped; for connections made from now on");
+MODULE_PARM_DESC(max_persistent_grants, "Grants a device keeps mapped, all its queues together; for connections made from now on");
 
 unsigned int xpv_blkback_unused_seconds = 60;
 module_param_named(persistent_grant_unused_seconds, xpv_blkback_unused_seconds, uint, 0644);

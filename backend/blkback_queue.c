@@ -13,9 +13,13 @@
 #define STARVED_WAIT	msecs_to_jiffies(10)	/* for room that somebody else has to make */
 #define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
 
-void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_device *dev,
-			    unsigned int index)
+struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
+						 unsigned int index)
 {
+	struct xpv_blkback_queue *q = kvzalloc(sizeof(*q), GFP_KERNEL);
+
+	if (!q)
+		return NULL;
 	q->dev = dev;
 	q->index = index;
 	init_waitqueue_head(&q->wq);
@@ -24,8 +28,11 @@ void xpv_blkback_queue_init(struct xpv_blkback_queue *q, struct xpv_blkback_devi
 	INIT_LIST_HEAD(&q->starved);
 	INIT_LIST_HEAD(&q->free);
 	INIT_LIST_HEAD(&q->done);
+	INIT_LIST_HEAD(&q->again);
 	INIT_LIST_HEAD(&q->big);
+	spin_lock_init(&q->grants_lock);
 	xpv_batch_init(&q->batch, dev->xdev->otherend_id);
+	return q;
 }
 
 static irqreturn_t handle_event(int irq, void *data)
@@ -57,14 +64,14 @@ static bool arm(struct xpv_blkback_queue *q)
 static void report(struct xpv_blkback_queue *q)
 {
 	if (!q->reported)
-		schedule_work(&q->dev->broken);
+		xpv_blkback_tell(q->dev, XPV_BLKBACK_BROKEN);
 	q->reported = true;
 }
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || !list_empty(&q->done) || kthread_should_stop() ||
-	       (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
+	return READ_ONCE(q->event) || !list_empty(&q->done) || !list_empty(&q->again) ||
+	       kthread_should_stop() || (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
 static void wait(struct xpv_blkback_queue *q)
@@ -73,13 +80,15 @@ static void wait(struct xpv_blkback_queue *q)
 
 	/* To be stopped would be a reason to be roused again and again, while requests end. */
 	if (kthread_should_stop()) {
-		if (list_empty(&q->done))
+		if (list_empty(&q->done) && list_empty(&q->again))
 			schedule_timeout_idle(1);
 		return;
 	}
 	if (!list_empty(&q->starved))
 		timeout = STARVED_WAIT;
-	else if (READ_ONCE(q->dev->grants.count))
+	else if (q->pause)
+		timeout = q->pause;
+	else if (READ_ONCE(q->grants.count))
 		timeout = IDLE_WAIT;
 	wait_event_idle_timeout(q->wq, roused(q), timeout);
 }
@@ -87,7 +96,8 @@ static void wait(struct xpv_blkback_queue *q)
 /*
  * The thread. As long as there are requests it does not ask for events. An event is
  * acknowledged only when all that it announced has been taken, so that the peer can't have
- * us interrupted more often than we can serve it; a broken ring is never acknowledged again.
+ * us interrupted more often than we can, or may, serve it; a broken ring is never acknowledged
+ * again.
  */
 static int serve(void *data)
 {
@@ -113,7 +123,7 @@ static int serve(void *data)
 		if (kthread_should_stop()) {
 			if (!atomic_read(&q->inflight))
 				return 0;
-		} else if (list_empty(&q->starved)) {
+		} else if (list_empty(&q->starved) && likely(!q->pause)) {
 			if (taken == XPV_BLKBACK_ROUND || arm(q))
 				continue;
 			if (unlikely(xpv_ring_broken(&q->ring))) {
@@ -213,6 +223,13 @@ static int map_ring(struct xpv_blkback_queue *q, struct xpv_blkback_ring_info *i
 	return err;
 }
 
+void xpv_blkback_queue_limit(struct xpv_blkback_queue *q)
+{
+	spin_lock_irq(&q->lock);
+	q->offered = q->dev->limits;
+	spin_unlock_irq(&q->lock);
+}
+
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info)
 {
@@ -223,6 +240,7 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	q->reported = false;
 	q->tries = 0;
 	q->tidied = jiffies;
+	xpv_blkback_queue_limit(q);
 
 	err = map_ring(q, info);
 	if (err)
@@ -230,10 +248,13 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	err = make_requests(q, q->ring.size);
 	if (err)
 		goto err_unmap_ring;
+	err = xpv_blkback_grants_init(q, info->grants);
+	if (err)
+		goto err_free_requests;
 	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(q->dev->xdev, info->event_channel,
 							    handle_event, 0, "xpv-blkback", q);
 	if (err < 0)
-		goto err_free_requests;
+		goto err_exit_grants;
 	q->irq = err;
 	err = start_serving(q);
 	if (err)
@@ -243,6 +264,8 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 err_unbind_irq:
 	unbind_from_irqhandler(q->irq, q);
 	q->irq = 0;
+err_exit_grants:
+	xpv_blkback_grants_exit(q);
 err_free_requests:
 	free_requests(q);
 err_unmap_ring:
@@ -263,6 +286,7 @@ void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q)
 	/* An event may still wake the queue, but nobody is there. */
 	unbind_from_irqhandler(q->irq, q);
 	q->irq = 0;
+	xpv_blkback_grants_exit(q);
 	free_requests(q);
 	unmap_ring(q);
 }

@@ -10,12 +10,18 @@
  *
  * The frontend's states come by its watch, the disk by one on physical-device; either may be
  * first. libxl removes the nodes, never we.
+ *
+ * Watches are called by xenwatch, one thread for all devices of this machine. They leave word
+ * for the device's own work, which may wait for the disk, and does all the rest.
  */
 #include "blkback.h"
 
-#include <linux/cdrom.h>
 #include <linux/kdev_t.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
+
+/* Where all devices' works run, side by side. */
+static struct workqueue_struct *works;
 
 /* To the log and to xenstore, but not as often as a peer can make us. */
 #define complain(dev, err, ...)						\
@@ -24,47 +30,63 @@
 			xenbus_dev_error((dev)->xdev, err, __VA_ARGS__);	\
 	} while (0)
 
+#define NO_ORDER	INT_MAX		/* there is no `ring-page-order` */
+
+/* What the frontend chose for the device as a whole. */
+struct choice {
+	unsigned int queues;
+	bool persistent;
+	int order;			/* of each ring, or NO_ORDER */
+};
+
 /* The number of grant @i of the ring; @name is where it is. */
-static int read_gref(struct xpv_blkback_device *dev, const char *name,
-		     struct xpv_blkback_ring_info *info, unsigned int i)
+static int read_gref(const char *dir, const char *name, struct xpv_blkback_ring_info *info,
+		     unsigned int i)
 {
-	return xenbus_scanf(XBT_NIL, dev->xdev->otherend, name, "%u", &info->gref[i]) == 1 ?
-	       0 : -EINVAL;
+	return xenbus_scanf(XBT_NIL, dir, name, "%u", &info->gref[i]) == 1 ? 0 : -EINVAL;
 }
 
-/* The frontend's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
-static int read_ring(struct xpv_blkback_device *dev, struct xpv_blkback_ring_info *info)
+/* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
+static int read_ring(const char *dir, int order, struct xpv_blkback_ring_info *info)
 {
-	const char *front = dev->xdev->otherend;
-	unsigned int order = 0, i;
+	unsigned int i;
 	int err;
 
-	if (xenbus_scanf(XBT_NIL, front, "event-channel", "%u", &info->event_channel) != 1)
+	if (xenbus_scanf(XBT_NIL, dir, "event-channel", "%u", &info->event_channel) != 1)
 		return -EINVAL;
-	err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
-	if (err != -ENOENT && (err != 1 || order > xpv_blkback_max_ring_order))
-		return -EINVAL;
+	if (order == NO_ORDER) {
+		info->pages = 1;
+		return read_gref(dir, "ring-ref", info, 0);
+	}
 	info->pages = 1u << order;
-	if (err == -ENOENT)
-		return read_gref(dev, "ring-ref", info, 0);
-
 	for (i = 0; i < info->pages; i++) {
 		char name[sizeof("ring-ref") + 10];
 
 		snprintf(name, sizeof(name), "ring-ref%u", i);
-		err = read_gref(dev, name, info, i);
+		err = read_gref(dir, name, info, i);
 		if (err && !order)
-			err = read_gref(dev, "ring-ref", info, 0);
+			err = read_gref(dir, "ring-ref", info, 0);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-/* What the frontend chose of that which was offered. Each node is read once. */
-static int negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_ring_info *info)
+/* The size of all its rings, NO_ORDER if the frontend says nothing of it, or -EINVAL. */
+static int read_order(const char *front)
 {
-	const char *front = dev->xdev->otherend;
+	unsigned int order;
+	int err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
+
+	if (err == -ENOENT)
+		return NO_ORDER;
+	return err == 1 && order <= xpv_blkback_max_ring_order ? (int)order : -EINVAL;
+}
+
+/* What the frontend chose of that which was offered. Each node is read once. */
+static int negotiate(struct xpv_blkback_device *dev, struct choice *choice)
+{
+	const char *front = dev->front_node;
 	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
 	int err;
 
@@ -77,93 +99,73 @@ static int negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_ring_inf
 	kfree(protocol);
 	if (err)
 		return err;
-	if (xenbus_read_unsigned(front, "multi-queue-num-queues", 1) != XPV_BLKBACK_QUEUES)
+	choice->queues = xenbus_read_unsigned(front, "multi-queue-num-queues", 1);
+	if (!choice->queues || choice->queues > dev->max_queues)
 		return -EINVAL;
-	info->persistent = READ_ONCE(xpv_blkback_persistent) &&
-			   xenbus_read_unsigned(front, "feature-persistent", 0);
-	return read_ring(dev, info);
-}
-
-/* The disk as it is now. */
-static void measure(struct xpv_blkback_device *dev)
-{
-	struct block_device *bdev = dev->disk.bdev;
-
-	dev->limits.capacity = bdev_nr_sectors(bdev);
-	dev->limits.max_segs = XPV_BLK_MAX_SEGS;
-	dev->limits.block_sectors = bdev_logical_block_size(bdev) >> XPV_BLK_SECTOR_SHIFT;
-	dev->limits.flush = bdev_write_cache(bdev);
-}
-
-static unsigned int vdisk_info(struct xpv_blkback_device *dev)
-{
-	struct gendisk *disk = dev->disk.bdev->bd_disk;
-	unsigned int info = dev->limits.readonly ? XPV_VDISK_READONLY : 0;
-	char *type = xenbus_read(XBT_NIL, dev->xdev->nodename, "device-type", NULL);
-
-	if (disk_to_cdi(disk) || (!IS_ERR(type) && !strcmp(type, "cdrom")))
-		info |= XPV_VDISK_CDROM;
-	if (disk->flags & GENHD_FL_REMOVABLE)
-		info |= XPV_VDISK_REMOVABLE;
-	if (!IS_ERR(type))
-		kfree(type);
-	return info;
-}
-
-/* What a frontend reads when it sees us Connected. */
-static int publish_disk(struct xpv_blkback_device *dev)
-{
-	struct block_device *bdev = dev->disk.bdev;
-	const char *node = dev->xdev->nodename;
-	unsigned int info = vdisk_info(dev);
-	struct xenbus_transaction xbt;
-	int err;
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = xenbus_printf(xbt, node, "feature-flush-cache", "%u", dev->limits.flush);
-		if (!err)
-			err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
-		if (!err)
-			err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
-		if (!err)
-			err = xenbus_printf(xbt, node, "info", "%u", info);
-		if (!err)
-			err = xenbus_printf(xbt, node, "sector-size", "%u",
-					    bdev_logical_block_size(bdev));
-		if (!err)
-			err = xenbus_printf(xbt, node, "physical-sector-size", "%u",
-					    bdev_physical_block_size(bdev));
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	return err;
+	choice->persistent = READ_ONCE(xpv_blkback_persistent) &&
+			     xenbus_read_unsigned(front, "feature-persistent", 0);
+	choice->order = read_order(front);
+	return choice->order < 0 ? choice->order : 0;
 }
 
 static void disconnect(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
 
-	lockdep_assert_held(&dev->state_lock);
-	for (i = XPV_BLKBACK_QUEUES; i-- > 0;)
-		xpv_blkback_queue_disconnect(&dev->queue[i]);
-	xpv_blkback_grants_exit(dev);
+	for (i = dev->nr_queues; i-- > 0;)
+		xpv_blkback_queue_disconnect(dev->queue[i]);
+	dev->nr_queues = 0;
+	gnttab_page_cache_shrink(&dev->pages, 0);
+}
+
+/* Queue @i, of those in @choice. With several, each has a folder. */
+static int connect_queue(struct xpv_blkback_device *dev, const struct choice *choice,
+			 unsigned int i, u32 grants)
+{
+	struct xpv_blkback_ring_info info = { .grants = grants };
+	char *dir = choice->queues == 1 ? kstrdup(dev->front_node, GFP_KERNEL) :
+		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->front_node, i);
+	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
+
+	kfree(dir);
+	if (err)
+		return err;
+	if (!dev->queue[i]) {
+		struct xpv_blkback_queue *q = xpv_blkback_queue_make(dev, i);
+
+		if (!q)
+			return -ENOMEM;
+		/* Pairs with the acquire of those who read statistics. */
+		smp_store_release(&dev->queue[i], q);
+	}
+	return xpv_blkback_queue_connect(dev->queue[i], &info);
+}
+
+static int connect_queues(struct xpv_blkback_device *dev, const struct choice *choice)
+{
+	u32 grants = choice->persistent ? READ_ONCE(xpv_blkback_max_grants) : 0;
+	int err = 0;
+
+	dev->persistent = grants;
+	/* The limit is the device's; it is missed by less than a grant per queue. */
+	if (grants)
+		grants = max(grants / choice->queues, 1u);
+	while (!err && dev->nr_queues < choice->queues) {
+		err = connect_queue(dev, choice, dev->nr_queues, grants);
+		if (!err)
+			dev->nr_queues++;
+	}
+	return err;
 }
 
 static int connect(struct xpv_blkback_device *dev)
 {
-	struct xpv_blkback_ring_info info;
+	struct choice choice;
 	int err;
 
-	lockdep_assert_held(&dev->state_lock);
-	err = negotiate(dev, &info);
+	err = negotiate(dev, &choice);
 	if (err) {
-		complain(dev, err, "reading %s", dev->xdev->otherend);
+		complain(dev, err, "reading %s", dev->front_node);
 		return err;
 	}
 	/* What this kernel has cached of the disk, the guest would not see, nor may it be kept. */
@@ -172,15 +174,13 @@ static int connect(struct xpv_blkback_device *dev)
 		complain(dev, err, "flushing the disk");
 		return err;
 	}
-	measure(dev);
-	err = xpv_blkback_grants_init(dev, info.persistent);
-	if (!err)
-		err = xpv_blkback_queue_connect(&dev->queue[0], &info);
+	xpv_blkback_disk_measure(dev);
+	err = connect_queues(dev, &choice);
 	if (err) {
-		complain(dev, err, "connecting to ring and event channel %u", info.event_channel);
+		complain(dev, err, "connecting to queue %u of %u", dev->nr_queues, choice.queues);
 		goto err_disconnect;
 	}
-	err = publish_disk(dev);
+	err = xpv_blkback_disk_publish(dev);
 	if (err) {
 		complain(dev, err, "publishing the disk");
 		goto err_disconnect;
@@ -198,10 +198,18 @@ static int enter(void *data, enum xpv_state next)
 	struct xpv_blkback_device *dev = data;
 	int err = 0;
 
-	if (next == XPV_CONNECTED)
-		err = connect(dev);
-	else if (next == XPV_CLOSED)
+	if (next == XPV_CONNECTED) {
+		/* Should the node have gone, what is published would make it anew. */
+		err = test_bit(XPV_BLKBACK_REMOVED, &dev->news) ? -ENODEV : connect(dev);
+	} else if (next == XPV_CLOSED) {
 		disconnect(dev);
+		if (dev->gone) {
+			/* The toolstack's script may take the disk away as soon as we are Closed. */
+			xpv_bdev_close(&dev->disk);
+			/* Pairs with the acquire in own_changed(), which this state calls. */
+			smp_store_release(&dev->done, true);
+		}
+	}
 	if (err)
 		return err;
 	return xenbus_switch_state(dev->xdev, (enum xenbus_state)next);
@@ -217,7 +225,6 @@ static void fail(struct xpv_blkback_device *dev)
 /* Every change of the state goes this way, or by fail(). */
 static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 {
-	lockdep_assert_held(&dev->state_lock);
 	/* With no disk yet there is nothing to connect to: the script will come. */
 	if (target == XPV_CONNECTED && !dev->disk.bdev)
 		target = XPV_INIT_WAIT;
@@ -225,71 +232,25 @@ static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 		fail(dev);
 }
 
-static void front_changed(struct xenbus_device *xdev, enum xenbus_state state)
-{
-	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
-	enum xpv_state front = (enum xpv_state)state;
-
-	mutex_lock(&dev->state_lock);
-	dev->front = front;
-	set_state(dev, xpv_back_target(dev->state, front));
-	mutex_unlock(&dev->state_lock);
-
-	/* Closed for good; @dev is freed by this. */
-	if (front == XPV_UNKNOWN || (front == XPV_CLOSED && !xenbus_dev_is_online(xdev)))
-		device_unregister(&xdev->dev);
-}
-
 /* A queue's thread found its ring broken; it takes nothing more from it. */
-static void close_broken(struct work_struct *work)
+static void close_broken(struct xpv_blkback_device *dev)
 {
-	struct xpv_blkback_device *dev = container_of(work, struct xpv_blkback_device, broken);
-	struct xpv_ring *ring = &dev->queue[0].ring;
+	unsigned int i;
 
-	mutex_lock(&dev->state_lock);
-	if (dev->state == XPV_CONNECTED && ring->shared && xpv_ring_broken(ring)) {
-		complain(dev, -EPROTO, "the frontend's ring can't be true");
+	if (dev->state != XPV_CONNECTED)
+		return;
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (!xpv_ring_broken(&dev->queue[i]->ring))
+			continue;
+		complain(dev, -EPROTO, "the frontend's ring %u can't be true", i);
 		fail(dev);
+		return;
 	}
-	mutex_unlock(&dev->state_lock);
-}
-
-static int open_disk(struct xpv_blkback_device *dev, dev_t number)
-{
-	char *mode = xenbus_read(XBT_NIL, dev->xdev->nodename, "mode", NULL);
-	int err;
-
-	if (IS_ERR(mode))
-		return PTR_ERR(mode);
-	dev->limits.readonly = !strchr(mode, 'w');
-	err = xpv_bdev_open(&dev->disk, number, dev->limits.readonly);
-	if (err)
-		goto err_free;
-	if (!dev->limits.readonly && bdev_read_only(dev->disk.bdev)) {
-		err = -EROFS;
-		goto err_close;
-	}
-	dev->number = number;
-	dev->mode = mode;
-	err = xpv_blkback_sysfs_add(dev);
-	if (err)
-		goto err_forget;
-	return 0;
-
-err_forget:
-	dev->mode = NULL;
-	dev->number = 0;
-err_close:
-	xpv_bdev_close(&dev->disk);
-err_free:
-	kfree(mode);
-	return err;
 }
 
 /* The script has named the disk, if there is anything to read yet. */
-static void disk_changed(struct xenbus_watch *watch, const char *path, const char *token)
+static void find_disk(struct xpv_blkback_device *dev)
 {
-	struct xpv_blkback_device *dev = container_of(watch, struct xpv_blkback_device, watch);
 	unsigned int major, minor;
 	int err;
 
@@ -298,14 +259,13 @@ static void disk_changed(struct xenbus_watch *watch, const char *path, const cha
 	if (err == -ENOENT)
 		return;
 
-	mutex_lock(&dev->state_lock);
 	if (err != 2 || MAJOR(MKDEV(major, minor)) != major || MINOR(MKDEV(major, minor)) != minor) {
 		complain(dev, -EINVAL, "reading physical-device");
-	} else if (dev->disk.bdev) {
+	} else if (dev->mode) {
 		if (dev->number != MKDEV(major, minor))
 			complain(dev, -EBUSY, "the disk can't be changed to %x:%x", major, minor);
 	} else {
-		err = open_disk(dev, MKDEV(major, minor));
+		err = xpv_blkback_disk_open(dev, MKDEV(major, minor));
 		if (err) {
 			complain(dev, err, "opening %x:%x", major, minor);
 			fail(dev);
@@ -313,69 +273,228 @@ static void disk_changed(struct xenbus_watch *watch, const char *path, const cha
 			set_state(dev, xpv_back_target(dev->state, dev->front));
 		}
 	}
-	mutex_unlock(&dev->state_lock);
+}
+
+/* Where in the news its latest state is: taken apart from the others, they might not fit together. */
+#define SEEN_SHIFT	24
+
+/* States of a frontend that has left, or is leaving, its connection. */
+#define LEFT (BIT(XPV_UNKNOWN) | BIT(XPV_INITIALISING) | BIT(XPV_CLOSING) | BIT(XPV_CLOSED))
+
+static bool gone_for_good(struct xpv_blkback_device *dev)
+{
+	return dev->front == XPV_UNKNOWN ||
+	       (dev->front == XPV_CLOSED && !xenbus_dev_is_online(dev->xdev));
+}
+
+/* The frontend was in the states of @news, and then in the one above them. */
+static void follow(struct xpv_blkback_device *dev, unsigned long news)
+{
+	enum xpv_state target;
+
+	dev->front = (enum xpv_state)(news >> SEEN_SHIFT);
+	dev->gone = gone_for_good(dev);
+	target = xpv_back_target(dev->state, dev->front);
+	/* While we were busy it left and came back: what is connected is no more. */
+	if ((news & LEFT) && target == XPV_CONNECTED && dev->state == XPV_CONNECTED)
+		set_state(dev, XPV_CLOSED);
+	set_state(dev, target);
+}
+
+/*
+ * Closed before the device was to go: the toolstack has written Closing now, and waits for
+ * Closed.
+ */
+static void leave(struct xpv_blkback_device *dev)
+{
+	if (dev->state != XPV_CLOSED || dev->done || !gone_for_good(dev))
+		return;
+	dev->gone = true;
+	fail(dev);
+	set_state(dev, XPV_CLOSED);
+}
+
+static void free_device(struct xpv_blkback_device *dev)
+{
+	struct xenbus_device *xdev = dev->xdev;
+	struct completion *released = dev->released;
+	unsigned int i;
+
+	disconnect(dev);
+	/* A thread may have told us something; none is left. */
+	cancel_delayed_work(&dev->work);
+	for (i = 0; i < dev->max_queues; i++)
+		kvfree(dev->queue[i]);
+	xpv_bdev_close(&dev->disk);
+	kfree(dev->mode);
+	kfree(dev->front_node);
+	kvfree(dev);
+	if (released)
+		complete(released);
+	put_device(&xdev->dev);
+}
+
+#define REVOKED (BIT(XPV_BLKBACK_NO_FLUSH) | BIT(XPV_BLKBACK_NO_DISCARD) |	\
+		 BIT(XPV_BLKBACK_NO_SECURE_ERASE))
+
+static void see_to_news(struct work_struct *work)
+{
+	struct xpv_blkback_device *dev =
+		container_of(to_delayed_work(work), struct xpv_blkback_device, work);
+	/* What comes from now on queues the work again. */
+	unsigned long news = xchg(&dev->news, 0);
+
+	if (news & BIT(XPV_BLKBACK_REMOVED)) {
+		free_device(dev);
+		return;
+	}
+	if (dev->state == XPV_INITIALISING)
+		set_state(dev, XPV_INIT_WAIT);
+	if (news & BIT(XPV_BLKBACK_BROKEN))
+		close_broken(dev);
+	if (news & REVOKED)
+		xpv_blkback_disk_revoke(dev, news);
+	if (news & BIT(XPV_BLKBACK_DISK))
+		find_disk(dev);
+	if (news & (BIT(XPV_STATES) - 1))
+		follow(dev, news);
+	leave(dev);
+	if (dev->state == XPV_CONNECTED) {
+		xpv_blkback_disk_resize(dev);
+		/* Nobody tells us. All devices look at once, so that the CPU wakes once. */
+		queue_delayed_work(works, &dev->work, round_jiffies_relative(HZ));
+	}
+}
+
+void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news)
+{
+	set_bit(news, &dev->news);
+	mod_delayed_work(works, &dev->work, 0);
+}
+
+/* Watches, all on one thread that is everybody's: nothing here waits. */
+
+static void front_changed(struct xenbus_device *xdev, enum xenbus_state state)
+{
+	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	unsigned long old, new;
+
+	/* The frontend may write any number. */
+	if ((unsigned int)state >= XPV_STATES)
+		return;
+	do {
+		old = READ_ONCE(dev->news);
+		new = (old & (BIT(SEEN_SHIFT) - 1)) | (unsigned long)state << SEEN_SHIFT;
+	} while (cmpxchg(&dev->news, old, new | BIT(state)) != old);
+	mod_delayed_work(works, &dev->work, 0);
+}
+
+static void disk_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	xpv_blkback_tell(container_of(watch, struct xpv_blkback_device, disk_watch),
+			 XPV_BLKBACK_DISK);
+}
+
+/*
+ * Devices of this bus are unregistered here and by the bus itself when a node goes, and since
+ * both is done by this one thread, never twice.
+ */
+static void own_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_blkback_device *dev =
+		container_of(watch, struct xpv_blkback_device, own_watch);
+
+	/* Pairs with the release in enter(). @dev is freed by what follows. */
+	if (smp_load_acquire(&dev->done))
+		device_unregister(&dev->xdev->dev);
+	else
+		xpv_blkback_tell(dev, XPV_BLKBACK_OWN);
+}
+
+static void unwatch(struct xenbus_watch *watch)
+{
+	unregister_xenbus_watch(watch);
+	kfree(watch->node);
 }
 
 static void remove(struct xenbus_device *xdev)
 {
 	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	DECLARE_COMPLETION_ONSTACK(released);
+	/* With its node gone, nobody can bind the device again, or has to wait for its disk. */
+	bool again = xenbus_exists(XBT_NIL, xdev->nodename, "");
 
-	/* The frontend's watch is gone already; after its own, nothing starts a connection. */
-	if (dev->watch.node) {
-		unregister_xenbus_watch(&dev->watch);
-		kfree(dev->watch.node);
-	}
+	/* The frontend's watch is gone already. Then, but for its threads, nobody knows @dev. */
+	unwatch(&dev->own_watch);
+	unwatch(&dev->disk_watch);
 	xpv_blkback_sysfs_remove(dev);
-	mutex_lock(&dev->state_lock);
-	disconnect(dev);
-	mutex_unlock(&dev->state_lock);
-	/* No thread is left to queue it. */
-	cancel_work_sync(&dev->broken);
-
 	dev_set_drvdata(&xdev->dev, NULL);
-	xpv_bdev_close(&dev->disk);
-	kfree(dev->mode);
-	kvfree(dev);
+
+	get_device(&xdev->dev);
+	if (again)
+		dev->released = &released;
+	xpv_blkback_tell(dev, XPV_BLKBACK_REMOVED);
+	if (again)
+		wait_for_completion(&released);
 }
 
 static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 {
 	struct xpv_blkback_device *dev = kvzalloc(sizeof(*dev), GFP_KERNEL);
-	unsigned int i;
 	int err;
 
 	if (!dev)
 		return -ENOMEM;
 	dev->xdev = xdev;
-	mutex_init(&dev->state_lock);
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
-	INIT_WORK(&dev->broken, close_broken);
+	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
-	spin_lock_init(&dev->grants_lock);
+	spin_lock_init(&dev->rate_lock);
 	gnttab_page_cache_init(&dev->pages);
-	for (i = 0; i < XPV_BLKBACK_QUEUES; i++)
-		xpv_blkback_queue_init(&dev->queue[i], dev, i);
+	dev->max_queues = min(READ_ONCE(xpv_blkback_max_queues) ?: num_online_cpus(),
+			      XPV_BLKBACK_MAX_QUEUES);
 	dev_set_drvdata(&xdev->dev, dev);
 
+	err = -ENOMEM;
+	dev->front_node = kstrdup(xdev->otherend, GFP_KERNEL);
+	if (!dev->front_node)
+		goto err_free;
 	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-max-indirect-segments", "%u",
 			    XPV_BLK_MAX_SEGS);
 	if (!err)
 		err = xenbus_printf(XBT_NIL, xdev->nodename, "max-ring-page-order", "%u",
 				    xpv_blkback_max_ring_order);
 	if (!err)
-		err = xenbus_watch_pathfmt(xdev, &dev->watch, NULL, disk_changed,
-					   "%s/physical-device", xdev->nodename);
-	if (err) {
-		remove(xdev);
-		return err;
-	}
-	/* The script may have come before us, if another driver had the device. */
-	mutex_lock(&dev->state_lock);
-	set_state(dev, XPV_INIT_WAIT);
-	mutex_unlock(&dev->state_lock);
+		err = xenbus_printf(XBT_NIL, xdev->nodename, "multi-queue-max-queues", "%u",
+				    dev->max_queues);
+	if (err)
+		goto err_free;
+	err = xpv_blkback_sysfs_add(dev);
+	if (err)
+		goto err_free;
+	err = xenbus_watch_pathfmt(xdev, &dev->own_watch, NULL, own_changed, "%s/state",
+				   xdev->nodename);
+	if (err)
+		goto err_remove_sysfs;
+	/* This fires once for nothing, and so starts the work. The script may even have come before. */
+	err = xenbus_watch_pathfmt(xdev, &dev->disk_watch, NULL, disk_changed,
+				   "%s/physical-device", xdev->nodename);
+	if (err)
+		goto err_unwatch;
 	return 0;
+
+err_unwatch:
+	unwatch(&dev->own_watch);
+	cancel_delayed_work_sync(&dev->work);
+err_remove_sysfs:
+	xpv_blkback_sysfs_remove(dev);
+err_free:
+	dev_set_drvdata(&xdev->dev, NULL);
+	kfree(dev->front_node);
+	kvfree(dev);
+	return err;
 }
 
 static const struct xenbus_device_id ids[] = {
@@ -395,10 +514,20 @@ static struct xenbus_driver driver = {
 
 int xpv_blkback_register(void)
 {
-	return xenbus_register_backend(&driver);
+	int err;
+
+	works = alloc_workqueue("xpv-blkback", WQ_UNBOUND, 0);
+	if (!works)
+		return -ENOMEM;
+	err = xenbus_register_backend(&driver);
+	if (err)
+		destroy_workqueue(works);
+	return err;
 }
 
 void xpv_blkback_unregister(void)
 {
 	xenbus_unregister_driver(&driver);
+	/* Devices may still wait for their disks, see remove(). */
+	destroy_workqueue(works);
 }

@@ -28,11 +28,31 @@ static int check_range(u64 sector, u64 n, const struct xpv_blk_limits *lim)
 	return 0;
 }
 
+/*
+ * A disk may have to split a request at any segment, but can't within a block. Where pages
+ * join it has no reason to, if it takes all of a block's pages at once.
+ */
+static int check_blocks(const struct xpv_blk_seg *seg, u32 n, const struct xpv_blk_limits *lim)
+{
+	u32 i, sectors = 0;
+
+	if (likely(lim->block_sectors == 1))
+		return 0;
+	for (i = 0; i + 1 < n; i++) {
+		sectors += seg[i].last - seg[i].first + 1u;
+		if (!(sectors & (lim->block_sectors - 1)))
+			continue;
+		if (!lim->blocks_join || seg[i].last != LAST_SECTOR_OF_PAGE || seg[i + 1].first)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int xpv_blk_check_segs(struct xpv_blk_req *req, const struct xpv_blk_seg *seg, u32 n,
 		       const struct xpv_blk_limits *lim)
 {
 	req->nr_sectors = sum(seg, n);
-	if (!req->nr_sectors)
+	if (!req->nr_sectors || check_blocks(seg, n, lim))
 		return -EINVAL;
 	return check_range(req->sector, req->nr_sectors, lim);
 }
@@ -66,6 +86,16 @@ static int check_flush(struct xpv_blk_req *req, bool offered, const struct xpv_b
 	return xpv_blk_check_segs(req, req->seg, req->nr_segs, lim);
 }
 
+/* Less than the guest asked for would be worse than nothing: it may have asked for secrecy. */
+static int check_discard(const struct xpv_blk_req *req, const struct xpv_blk_limits *lim)
+{
+	if (!lim->discard || (req->flags & XPV_BLK_DISCARD_SECURE && !lim->secure_erase))
+		return -EOPNOTSUPP;
+	if (lim->readonly)
+		return -EROFS;
+	return req->nr_sectors ? check_range(req->sector, req->nr_sectors, lim) : -EINVAL;
+}
+
 int xpv_blk_check(struct xpv_blk_req *req, const struct xpv_blk_limits *lim)
 {
 	/* Only data is ever moved through pages of segments. */
@@ -81,11 +111,7 @@ int xpv_blk_check(struct xpv_blk_req *req, const struct xpv_blk_limits *lim)
 	case XPV_BLK_BARRIER:
 		return check_flush(req, lim->barrier, lim);
 	case XPV_BLK_DISCARD:
-		if (!lim->discard)
-			return -EOPNOTSUPP;
-		if (lim->readonly)
-			return -EROFS;
-		return req->nr_sectors ? check_range(req->sector, req->nr_sectors, lim) : -EINVAL;
+		return check_discard(req, lim);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -42,6 +42,9 @@ enum {
 	XPV_BLK_EOPNOTSUPP	= -2,
 };
 
+/* Flags of a discard: */
+#define XPV_BLK_DISCARD_SECURE	0x1u	/* not to be recovered by any means */
+
 /* The info node: */
 #define XPV_VDISK_CDROM		0x1u
 #define XPV_VDISK_REMOVABLE	0x2u
@@ -140,8 +143,10 @@ struct xpv_blk_limits {
 	u64 capacity;		/* sectors */
 	u32 max_segs;		/* of an indirect request; 0: not offered */
 	u32 block_sectors;	/* sectors per logical block: a power of two, 1 for 512 */
+	bool blocks_join;	/* a block may lie in several segments, see xpv_blk_check_segs() */
 	bool readonly;
 	bool flush, barrier, discard;
+	bool secure_erase;	/* discards may ask for it */
 };
 
 /* blkif.c APIs: */
@@ -177,7 +182,11 @@ void xpv_blk_respond(enum xpv_blk_abi abi, void *slot, u64 id, u8 op, s16 status
  */
 int xpv_blk_check(struct xpv_blk_req *req, const struct xpv_blk_limits *lim);
 
-/* The same for @n segments, all that @req has; sets req->nr_sectors. */
+/*
+ * The same for @n segments, all that @req has; sets req->nr_sectors. Together they are whole
+ * blocks. Where one ends within a block, it has to end with its page and the next to begin with
+ * one, as in any buffer that is contiguous to the guest; and @lim to say that the disk copes.
+ */
 int xpv_blk_check_segs(struct xpv_blk_req *req, const struct xpv_blk_seg *seg, u32 n,
 		       const struct xpv_blk_limits *lim);
 

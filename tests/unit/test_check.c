@@ -8,7 +8,7 @@
 
 static const struct xpv_blk_limits disk = {
 	.capacity = CAPACITY, .max_segs = XPV_BLK_MAX_SEGS, .block_sectors = 1,
-	.flush = true, .barrier = true, .discard = true,
+	.flush = true, .barrier = true, .discard = true, .secure_erase = true,
 };
 static const struct xpv_blk_limits plain = { .capacity = CAPACITY, .block_sectors = 1 };
 static const struct xpv_blk_limits readonly = {
@@ -115,7 +115,8 @@ static const struct {
 	{ &large, R, 1, 0, 7, 1, -EINVAL, 0 },
 	{ &large, R, 1, 0, 6, 8, -EINVAL, 0 },
 	{ &large, W, 1, 1, 7, 8, -EINVAL, 0 },
-	{ &large, W, 2, 0, 3, 8, 0, 8 },
+	{ &large, W, 2, 0, 3, 8, -EINVAL, 0 },
+	{ &large, W, 2, 0, 7, 8, 0, 16 },
 	{ &large, F, 1, 0, 3, 0, -EINVAL, 0 },
 
 	/* no operations */
@@ -209,13 +210,39 @@ static void discard_requests(void **state)
 	for (i = 0; i < ARRAY_SIZE(discards); i++) {
 		struct xpv_blk_req req = {
 			.op = XPV_BLK_DISCARD, .sector = discards[i].sector,
-			.nr_sectors = discards[i].nr_sectors, .flags = 1,
+			.nr_sectors = discards[i].nr_sectors,
 		};
 		int got = xpv_blk_check(&req, discards[i].lim);
 
 		if (got != discards[i].want)
 			ROW_FAILED("row %u: %d, not %d", i, got, discards[i].want);
 		assert_true(req.nr_sectors == discards[i].nr_sectors);
+	}
+}
+
+/* Never a plain discard in place of a secure one. The other flags mean nothing yet. */
+static void secure_discards(void **state)
+{
+	static const struct {
+		const struct xpv_blk_limits *lim;
+		u8 flags;
+		int want;
+	} t[] = {
+		{ &disk, 1, 0 }, { &disk, 0xff, 0 }, { &disk, 2, 0 },
+		{ &large, 1, -EOPNOTSUPP }, { &large, 0xff, -EOPNOTSUPP }, { &large, 2, 0 },
+		{ &plain, 1, -EOPNOTSUPP }, { &readonly, 1, -EOPNOTSUPP }, { &readonly, 0, -EROFS },
+	};
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		struct xpv_blk_req req = {
+			.op = XPV_BLK_DISCARD, .nr_sectors = 8, .flags = t[i].flags,
+		};
+		int got = xpv_blk_check(&req, t[i].lim);
+
+		if (got != t[i].want)
+			ROW_FAILED("row %u: %d, not %d", i, got, t[i].want);
 	}
 }
 
@@ -301,14 +328,61 @@ static void indirect_segments(void **state)
 	}
 	assert_int_equal(xpv_blk_check_segs(&req, seg, 0, &disk), -EINVAL);
 
-	/* Blocks of 4096: the whole is what has to be whole. */
-	req.sector = 8;
-	seg[0].last = 3;
-	assert_int_equal(xpv_blk_check_segs(&req, seg, 2, &large), -EINVAL);
-	seg[1].first = 4;
-	assert_int_equal(xpv_blk_check_segs(&req, seg, 2, &large), 0);
-	req.sector = 7;
-	assert_int_equal(xpv_blk_check_segs(&req, seg, 2, &large), -EINVAL);
+}
+
+/* Segments { first, last } on a disk of 4096 that copes with blocks in pages that join. */
+static const struct {
+	u32 n;
+	u8 at[4][2];
+	u64 sector;
+	bool joined, apart;	/* allowed if it does, and if it does not */
+} blocks[] = {
+	{ 2, { { 0, 7 }, { 0, 7 } }, 8, true, true },
+	{ 1, { { 0, 3 } }, 8, false, false },
+	{ 1, { { 1, 7 } }, 8, false, false },
+	/* a buffer that begins within a page */
+	{ 2, { { 3, 7 }, { 0, 2 } }, 8, true, false },
+	{ 2, { { 3, 7 }, { 0, 2 } }, 4, false, false },
+	{ 3, { { 1, 7 }, { 0, 7 }, { 0, 0 } }, 16, true, false },
+	{ 4, { { 7, 7 }, { 0, 7 }, { 0, 7 }, { 0, 6 } }, 0, true, false },
+	/* two of them */
+	{ 4, { { 3, 7 }, { 0, 2 }, { 6, 7 }, { 0, 5 } }, 0, true, false },
+	{ 3, { { 0, 7 }, { 5, 7 }, { 0, 4 } }, 0, true, false },
+	/* the sum is whole, the pages do not join */
+	{ 2, { { 0, 3 }, { 4, 7 } }, 8, false, false },
+	{ 2, { { 0, 3 }, { 0, 3 } }, 8, false, false },
+	{ 2, { { 4, 7 }, { 4, 7 } }, 8, false, false },
+	{ 3, { { 3, 7 }, { 0, 6 }, { 0, 3 } }, 8, false, false },
+	{ 3, { { 3, 7 }, { 1, 7 }, { 0, 3 } }, 8, false, false },
+	{ 4, { { 3, 7 }, { 0, 2 }, { 6, 6 }, { 0, 6 } }, 0, false, false },
+	/* the pages join, the sum is not whole */
+	{ 2, { { 3, 7 }, { 0, 1 } }, 8, false, false },
+	{ 2, { { 0, 7 }, { 0, 1 } }, 8, false, false },
+};
+
+static void blocks_across_segments(void **state)
+{
+	struct xpv_blk_limits joined = large;
+	u32 i, j;
+
+	(void)state;
+	joined.blocks_join = true;
+	for (i = 0; i < ARRAY_SIZE(blocks); i++) {
+		struct xpv_blk_req req = {
+			.op = XPV_BLK_READ, .sector = blocks[i].sector, .nr_segs = (u16)blocks[i].n,
+		};
+
+		for (j = 0; j < blocks[i].n; j++) {
+			req.seg[j].first = blocks[i].at[j][0];
+			req.seg[j].last = blocks[i].at[j][1];
+		}
+		if (xpv_blk_check(&req, &joined) != (blocks[i].joined ? 0 : -EINVAL))
+			ROW_FAILED("row %u: wrong where blocks join%s", i, "");
+		if (xpv_blk_check(&req, &large) != (blocks[i].apart ? 0 : -EINVAL))
+			ROW_FAILED("row %u: wrong where they do not%s", i, "");
+		/* To blocks of 512 all of this is whole. */
+		assert_int_equal(xpv_blk_check(&req, &disk), 0);
+	}
 }
 
 static void an_errno_has_its_status(void **state)
@@ -333,8 +407,10 @@ int main(void)
 		cmocka_unit_test(direct_requests),
 		cmocka_unit_test(no_segment_escapes_the_check),
 		cmocka_unit_test(discard_requests),
+		cmocka_unit_test(secure_discards),
 		cmocka_unit_test(indirect_requests),
 		cmocka_unit_test(indirect_segments),
+		cmocka_unit_test(blocks_across_segments),
 		cmocka_unit_test(an_errno_has_its_status),
 	};
 

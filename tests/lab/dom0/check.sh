@@ -6,8 +6,12 @@
 . /run/lab/dom0/lib.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
+# shellcheck source=tests/lab/dom0/block.sh
+. /run/lab/dom0/block.sh
 
 failed=0
+# dom0 has one CPU here.
+BACK_OPTIONS=max_queues=2
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=3600
 wanted() {
@@ -255,12 +259,16 @@ pairing() {
 	unset IFS
 	stage "$pair: starting the guest"
 	: >$lab/out/guest/guest-guest.log
+	# In-tree blkfront is who asks for several queues by itself, and for larger rings when told to.
+	GUEST_VCPUS=1 FRONT_OPTIONS=''
+	[ "$2:$3" != linux:xpv ] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
 	verdict start start_guest "$1" "$2" "$3"
 	if [ -n "$domid" ] && [ "$ready" = 1 ]; then
 		verdict drivers bound_drivers
 		verdict disk-verify disk_verify
 		verdict disk-seen-by-dom0 disk_seen_by_dom0
 		verdict disk-flush disk_flush
+		[ "$back" != xpv ] || block_backend
 		verdict net-ping net_ping 0
 		verdict net-rates net_rates
 		verdict net-payload net_payload

@@ -83,7 +83,7 @@ load_back() {
 	mark
 	sysctl -q kernel.panic_on_warn=1
 	case $1 in
-	xpv) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-blkback.ko && insmod $lab/modules/xpv-netback.ko ;;
+	xpv) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-blkback.ko ${BACK_OPTIONS-} && insmod $lab/modules/xpv-netback.ko ;;
 	linux | qdisk) modprobe xen-blkback && modprobe xen-netback ;;
 	esac
 }
@@ -98,7 +98,7 @@ unload_back() {
 load_front() {
 	case $1 in
 	xpv) guest 'cd /xpv && insmod xpv-ring.ko && insmod xpv-blkfront.ko && insmod xpv-netfront.ko' ;;
-	linux) guest 'cd /lib/modules && for m in xen-blkfront xen-netfront; do for f in $(cat $m.order); do insmod $f || exit; done; done' ;;
+	linux) guest 'cd /lib/modules && for m in xen-blkfront xen-netfront; do for f in $(cat $m.order); do insmod $f '"${FRONT_OPTIONS-}"' || exit; done; done' ;;
 	esac
 }
 

@@ -26,11 +26,14 @@ static inline int xpv_bdev_open(struct xpv_bdev *b, dev_t number, bool readonly)
 	return 0;
 }
 
-/* Nothing if it is not open. */
+/* Nothing if it is not open. It is closed when this returns. No lock is held. */
 static inline void xpv_bdev_close(struct xpv_bdev *b)
 {
-	if (b->bdev)
-		bdev_fput(b->file);
+	if (!b->bdev)
+		return;
+	bdev_fput(b->file);
+	/* What a kernel's thread lets go of is put aside for later. */
+	flush_delayed_fput();
 	b->bdev = NULL;
 }
 
