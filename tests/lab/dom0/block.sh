@@ -197,11 +197,11 @@ disk_limits() {
 }
 
 block_backend() {
-	verdict disk-limits disk_limits
-	verdict disk-readonly disk_readonly
-	verdict disk-resize disk_resize
-	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
-	[ "$front" != linux ] || verdict disk-discard discards
 	[ "$front" != linux ] || verdict disk-queues disk_queues
 	verdict disk-hung disk_hung
+	verdict disk-resize disk_resize
+	[ "$front" != linux ] || verdict disk-discard discards
+	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
+	verdict disk-readonly disk_readonly
+	verdict disk-limits disk_limits
 }
