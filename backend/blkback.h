@@ -109,7 +109,8 @@ struct xpv_blkback_queue {
 	struct xpv_cache grants;	/* pages that stay mapped, if the device is persistent */
 
 	/*
-	 * Protects what follows, and nests in nothing. Completions take it in interrupts. Of the ring, the thread alone moves cons, and needs no lock for that.
+	 * Protects what follows, and nests in nothing. Completions take it in interrupts. Of
+	 * the ring, the thread alone moves cons, and needs no lock for that.
 	 */
 	spinlock_t lock;
 	struct xpv_ring ring;		/* shared is NULL while not connected */

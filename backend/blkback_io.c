@@ -445,6 +445,14 @@ static void submit(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
+static void starve_all(struct list_head *batch)
+{
+	struct xpv_blkback_request *req, *next;
+
+	list_for_each_entry_safe(req, next, batch, link)
+		starve(req);
+}
+
 static u32 length(const struct list_head *list)
 {
 	const struct list_head *at;
@@ -477,41 +485,54 @@ static void drain(struct xpv_blkback_queue *q, u32 held)
 }
 
 /*
- * A barrier: what came before it on the ring is on the medium before it, what comes after it
- * only starts then. @batch is what comes after it in this round.
+ * @batch begins with a barrier: what came before it on the ring is on the medium before it, what
+ * comes after it only starts then. If something before it waits to be mapped, all of these wait.
  */
-static void submit_barrier(struct xpv_blkback_request *req, const struct list_head *batch)
+static void submit_barrier(struct xpv_blkback_queue *q, struct list_head *batch)
 {
-	struct xpv_blkback_queue *q = req->queue;
-	u32 held = length(batch) + length(&q->starved);
+	struct xpv_blkback_request *req =
+		list_first_entry(batch, struct xpv_blkback_request, link);
+	u32 held = length(batch);
 
-	drain(q, held + 1);
-	submit(req);
+	if (!list_empty(&q->starved)) {
+		starve_all(batch);
+		return;
+	}
 	drain(q, held);
+	list_del(&req->link);
+	submit(req);
+	drain(q, held - 1);
+}
+
+/* Give all of @batch to the disk. */
+static void submit_all(struct xpv_blkback_queue *q, struct list_head *batch)
+{
+	struct xpv_blkback_request *req;
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
+	while ((req = list_first_entry_or_null(batch, struct xpv_blkback_request, link))) {
+		if (likely(req->req.op != XPV_BLK_BARRIER)) {
+			list_del(&req->link);
+			submit(req);
+			continue;
+		}
+		blk_finish_plug(&plug);
+		submit_barrier(q, batch);
+		blk_start_plug(&plug);
+	}
+	blk_finish_plug(&plug);
 }
 
 u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 {
-	struct xpv_blkback_request *req, *next;
-	struct blk_plug plug;
 	LIST_HEAD(batch);
 	u32 taken = take(q, &batch);
 
 	if (!list_empty(&batch)) {
 		describe(q, &batch);
 		map_data(q, &batch);
-		blk_start_plug(&plug);
-		list_for_each_entry_safe(req, next, &batch, link) {
-			list_del(&req->link);
-			if (likely(req->req.op != XPV_BLK_BARRIER)) {
-				submit(req);
-				continue;
-			}
-			blk_finish_plug(&plug);
-			submit_barrier(req, &batch);
-			blk_start_plug(&plug);
-		}
-		blk_finish_plug(&plug);
+		submit_all(q, &batch);
 	}
 	answer_finished(q);
 	if (unlikely(!list_empty(&q->starved))) {

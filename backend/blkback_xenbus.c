@@ -6,7 +6,7 @@
  *   InitWait       features are published; the hotplug script may come, and names the disk
  *   Connected      the disk is open, the frontend's ring is mapped and served
  *   Closing        the frontend is leaving, or something went wrong; a ring is served still
- *   Closed         disconnected; the disk stays open, the frontend may start again
+ *   Closed         disconnected; the frontend may start again, the disk stays open until it is gone
  *
  * The frontend's states come by its watch, the disk by one on physical-device; either may be
  * first. libxl removes the nodes, never we.
