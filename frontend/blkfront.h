@@ -2,9 +2,11 @@
 /*
  * A Xen virtual disk, the guest's end.
  *
- * A disk has queues; a queue has a ring, an event channel and one shadow for
- * each tag of its hardware queue. A request's id on the ring is its tag, so the
- * shadow that an answer belongs to is found by index, and there is no free list.
+ * A disk has queues; a queue has a ring, an event channel and one shadow for each
+ * tag of its hardware queue. A request's id on the ring is the index of its shadow, which
+ * comes from its tag, so there is no free list. The number of hardware queues and tags is that
+ * of the disk's first connection. When a later backend offers fewer rings, several hardware
+ * queues share one: a lane says which, and where in its shadows they begin.
  *
  * Data travels in one of two ways. Bounced: through pages of our own that were
  * granted once and stay granted (what the protocol calls persistent grants, and
@@ -60,6 +62,12 @@ struct xpv_blkfront_shadow {
 	bool sent;		/* the backend owns it: set and cleared under the queue's lock */
 };
 
+/* Where a hardware queue's requests go. Written while no request is on its way. */
+struct xpv_blkfront_lane {
+	struct xpv_blkfront_queue *q;
+	unsigned int first;	/* the shadow of its tag 0 */
+};
+
 struct xpv_blkfront_queue {
 	struct xpv_blkfront_dev *dev;
 
@@ -72,7 +80,7 @@ struct xpv_blkfront_queue {
 	struct xpv_blkfront_pool tables;
 
 	/* Set up before the queue is live, unchanged while it is. */
-	struct xpv_blkfront_shadow *shadow;	/* one for each tag */
+	struct xpv_blkfront_shadow *shadow;	/* one for each tag of each lane */
 	unsigned int depth;	/* shadows */
 	struct xpv_blkfront_grant *held;	/* max_segs for each shadow */
 	int irq;		/* 0: none */
@@ -91,7 +99,9 @@ struct xpv_blkfront_dev {
 	bool frozen;		/* the queue is quiesced, from resume to reconnection */
 
 	struct xpv_blkfront_queue *queue;
-	unsigned int nr_queues;
+	struct xpv_blkfront_lane *lane;	/* one for each hardware queue, as many as @queue */
+	unsigned int max_queues;	/* room in @queue */
+	unsigned int nr_queues;		/* in use, since offer() */
 	struct blk_mq_tag_set tags;
 	struct gendisk *disk;	/* NULL: none */
 	bool added;		/* @disk is registered; written by @add */
@@ -122,6 +132,7 @@ struct xpv_blkfront_geometry {
 };
 
 /* blkfront_main.c APIs: */
+extern unsigned int xpv_blkfront_max_queues;
 extern unsigned int xpv_blkfront_max_order;
 extern unsigned int xpv_blkfront_max_segs;
 extern bool xpv_blkfront_persistent;

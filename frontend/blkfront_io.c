@@ -186,7 +186,7 @@ static size_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *
 	u32 n;
 
 	slot->pad = 0;
-	slot->id = sh->rq->tag;
+	slot->id = sh - q->shadow;
 	if (!sh->nr_held) {
 		slot->op = sh->op;
 		slot->nr_segs = 0;
@@ -259,7 +259,8 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
-	struct xpv_blkfront_queue *q = hctx->driver_data;
+	struct xpv_blkfront_lane *lane = hctx->driver_data;
+	struct xpv_blkfront_queue *q = lane->q;
 	struct request *rq = bd->rq;
 	struct xpv_blkfront_shadow *sh;
 	blk_status_t err;
@@ -287,7 +288,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	}
 
 	spin_lock_irq(&q->lock);
-	sh = q->shadow + rq->tag;
+	sh = q->shadow + lane->first + rq->tag;
 	err = reserve(q, sh, rq, op);
 	spin_unlock_irq(&q->lock);
 	if (unlikely(err))
@@ -299,14 +300,16 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 
 static void commit_rqs(struct blk_mq_hw_ctx *hctx)
 {
-	commit(hctx->driver_data);
+	struct xpv_blkfront_lane *lane = hctx->driver_data;
+
+	commit(lane->q);
 }
 
 static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 {
 	struct xpv_blkfront_dev *dev = data;
 
-	hctx->driver_data = &dev->queue[index];
+	hctx->driver_data = &dev->lane[index];
 	return 0;
 }
 

@@ -11,6 +11,13 @@
 #include <xpv_disk.h>
 #include <xpv_diskops.h>
 
+/* As many as an ordinary guest's table has grants for, with the other defaults. */
+#define QUEUES	4u
+
+unsigned int xpv_blkfront_max_queues;
+module_param_named(max_queues, xpv_blkfront_max_queues, uint, 0444);
+MODULE_PARM_DESC(max_queues, "Most rings of a disk, each a hardware queue (0: one for each CPU, up to 4)");
+
 unsigned int xpv_blkfront_max_order = 2;
 module_param_named(max_ring_page_order, xpv_blkfront_max_order, uint, 0444);
 MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages (0 to 4)");
@@ -231,6 +238,9 @@ static int __init init(void)
 
 	if (!xen_domain() || !xen_has_pv_disk_devices())
 		return -ENODEV;
+	if (!xpv_blkfront_max_queues)
+		xpv_blkfront_max_queues = min(num_online_cpus(), QUEUES);
+	xpv_blkfront_max_queues = min(xpv_blkfront_max_queues, nr_cpu_ids);
 	xpv_blkfront_max_order = min(xpv_blkfront_max_order, XPV_RING_MAX_ORDER);
 	xpv_blkfront_max_segs = min(xpv_blkfront_max_segs, XPV_BLK_MAX_SEGS);
 

@@ -17,30 +17,65 @@
 
 #define MAJOR_OF(vdev)	((vdev) >> 8)
 
-/* Names of ring pages and queues that this or another driver may have left from an earlier life. */
-static int write_rings(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
+/* One ring, in the device's own folder or a folder of the queue's. */
+static int write_ring(struct xpv_blkfront_queue *q, struct xenbus_transaction xbt,
+		      const char *folder)
+{
+	unsigned int i;
+	int err = 0;
+
+	if (q->nr_pages == 1)
+		err = xenbus_printf(xbt, folder, "ring-ref", "%u", q->gref[0]);
+	else
+		xenbus_rm(xbt, folder, "ring-ref");
+	for (i = 0; i < q->nr_pages && q->nr_pages > 1 && !err; i++) {
+		char key[sizeof("ring-ref") + 10];
+
+		snprintf(key, sizeof(key), "ring-ref%u", i);
+		err = xenbus_printf(xbt, folder, key, "%u", q->gref[i]);
+	}
+	return err ? err : xenbus_printf(xbt, folder, "event-channel", "%u", q->evtchn);
+}
+
+/* A single queue lives in the device's own folder, several have folders of their own and leave that alone. */
+static int write_queues(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
 {
 	const char *node = dev->xb->nodename;
-	struct xpv_blkfront_queue *q = dev->queue;
 	unsigned int i;
 	int err;
 
-	xenbus_rm(xbt, node, "multi-queue-num-queues");
-	if (q->nr_pages == 1) {
-		xenbus_rm(xbt, node, "ring-page-order");
-		err = xenbus_printf(xbt, node, "ring-ref", "%u", q->gref[0]);
-	} else {
-		xenbus_rm(xbt, node, "ring-ref");
-		err = xenbus_printf(xbt, node, "ring-page-order", "%u", ilog2(q->nr_pages));
-		for (i = 0; i < q->nr_pages && !err; i++) {
-			char key[sizeof("ring-ref") + 10];
-
-			snprintf(key, sizeof(key), "ring-ref%u", i);
-			err = xenbus_printf(xbt, node, key, "%u", q->gref[i]);
-		}
+	if (dev->nr_queues == 1) {
+		xenbus_rm(xbt, node, "multi-queue-num-queues");
+		return write_ring(dev->queue, xbt, node);
 	}
+	xenbus_rm(xbt, node, "ring-ref");
+	xenbus_rm(xbt, node, "event-channel");
+	err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", dev->nr_queues);
+	for (i = 0; i < dev->nr_queues && !err; i++) {
+		char *folder = kasprintf(GFP_KERNEL, "%s/queue-%u", node, i);
+
+		if (!folder)
+			return -ENOMEM;
+		err = write_ring(&dev->queue[i], xbt, folder);
+		kfree(folder);
+	}
+	return err;
+}
+
+/* This or another driver may have left other keys from an earlier life: those that count are removed. */
+static int write_offer(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
+{
+	const char *node = dev->xb->nodename;
+	int err = 0;
+
+	/* Of a single page's ring nothing is said, for backends differ in what they expect then. */
+	if (dev->queue->nr_pages == 1)
+		xenbus_rm(xbt, node, "ring-page-order");
+	else
+		err = xenbus_printf(xbt, node, "ring-page-order", "%u",
+				    ilog2(dev->queue->nr_pages));
 	if (!err)
-		err = xenbus_printf(xbt, node, "event-channel", "%u", q->evtchn);
+		err = write_queues(dev, xbt);
 	if (!err)
 		err = xenbus_printf(xbt, node, "protocol", "%s", XEN_IO_PROTO_ABI_NATIVE);
 	if (!err)
@@ -57,6 +92,10 @@ static int offer(struct xpv_blkfront_dev *dev)
 	unsigned int order;
 	int err;
 
+	/* More rings than the disk has hardware queues would be idle. */
+	dev->nr_queues = min(dev->disk ? dev->tags.nr_hw_queues : dev->max_queues,
+			     xenbus_read_unsigned(xb->otherend, "multi-queue-max-queues", 1));
+	dev->nr_queues = max(dev->nr_queues, 1u);
 	order = min(xpv_blkfront_max_order,
 		    xenbus_read_unsigned(xb->otherend, "max-ring-page-order", 0));
 	dev->persistent = xpv_blkfront_persistent;
@@ -71,7 +110,7 @@ static int offer(struct xpv_blkfront_dev *dev)
 		err = xenbus_transaction_start(&xbt);
 		if (err)
 			return err;
-		err = write_rings(dev, xbt);
+		err = write_offer(dev, xbt);
 		if (err) {
 			xenbus_transaction_end(xbt, 1);
 			return err;
@@ -125,21 +164,37 @@ static void read_features(struct xpv_blkfront_dev *dev)
 	dev->bounce = dev->bounce || dev->persistent;
 }
 
+/* Each hardware queue gets its ring, in turns. */
+static void assign_lanes(struct xpv_blkfront_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->tags.nr_hw_queues; i++) {
+		dev->lane[i].q = &dev->queue[i % dev->nr_queues];
+		dev->lane[i].first = i / dev->nr_queues * dev->tags.queue_depth;
+	}
+}
+
 /* The backend has our rings: start them, and make the disk or wake up the one there is. */
 static int connect(struct xpv_blkfront_dev *dev)
 {
 	struct xpv_blkfront_geometry geo;
 	struct xpv_blkfront_queue *q;
-	unsigned int depth;
+	unsigned int depth, lanes = 1;
+	bool fresh = false;
 	int err;
 
 	err = read_geometry(dev, &geo);
 	if (err)
 		return err;
 	read_features(dev);
-	depth = dev->disk ? dev->tags.queue_depth : dev->queue->ring.size;
+	depth = dev->queue->ring.size;
+	if (dev->disk) {
+		depth = dev->tags.queue_depth;
+		lanes = DIV_ROUND_UP(dev->tags.nr_hw_queues, dev->nr_queues);
+	}
 	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
-		err = xpv_blkfront_queue_start(q, depth);
+		err = xpv_blkfront_queue_start(q, lanes * depth);
 		if (err)
 			return err;
 	}
@@ -151,10 +206,13 @@ static int connect(struct xpv_blkfront_dev *dev)
 		err = xpv_blkfront_disk_make(dev, &geo, depth);
 		if (err)
 			return err;
-		schedule_work(&dev->add);
+		fresh = true;
 	}
-	dev_info(&dev->xb->dev, "%s: %u requests of %u pages, %s%s%s\n", dev->name,
-		 dev->queue->ring.size, dev->max_segs,
+	assign_lanes(dev);
+	if (fresh)
+		schedule_work(&dev->add);
+	dev_info(&dev->xb->dev, "%s: %u x %u requests of %u pages, %s%s%s\n", dev->name,
+		 dev->nr_queues, dev->queue->ring.size, dev->max_segs,
 		 dev->persistent ? "persistent grants" : dev->bounce ? "bounced" : "direct",
 		 dev->flush_op == XPV_BLK_FLUSH ? ", flush" : "",
 		 dev->flush_op == XPV_BLK_BARRIER ? ", barrier" : "");
@@ -284,11 +342,12 @@ static int make_queues(struct xpv_blkfront_dev *dev)
 {
 	struct xpv_blkfront_queue *q;
 
-	dev->nr_queues = 1;
-	dev->queue = kcalloc(dev->nr_queues, sizeof(*dev->queue), GFP_KERNEL);
-	if (!dev->queue)
+	dev->max_queues = xpv_blkfront_max_queues;
+	dev->queue = kcalloc(dev->max_queues, sizeof(*dev->queue), GFP_KERNEL);
+	dev->lane = kcalloc(dev->max_queues, sizeof(*dev->lane), GFP_KERNEL);
+	if (!dev->queue || !dev->lane)
 		return -ENOMEM;
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
+	for (q = dev->queue; q < dev->queue + dev->max_queues; q++) {
 		q->dev = dev;
 		q->refuse = BLK_STS_IOERR;
 		spin_lock_init(&q->lock);
@@ -321,7 +380,7 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 	INIT_WORK(&dev->fail, fail_work);
 	err = make_queues(dev);
 	if (err)
-		goto err_dev;
+		goto err_queues;
 	err = xpv_blkfront_claim(dev, vdev);
 	if (err)
 		goto err_queues;
@@ -336,8 +395,8 @@ err_claim:
 	dev_set_drvdata(&xb->dev, NULL);
 	xpv_blkfront_unclaim(dev);
 err_queues:
+	kfree(dev->lane);
 	kfree(dev->queue);
-err_dev:
 	kfree(dev);
 	return err;
 }
@@ -371,6 +430,7 @@ static void remove(struct xenbus_device *xb)
 	give_back(dev);
 	dev_set_drvdata(&xb->dev, NULL);
 	xpv_blkfront_unclaim(dev);
+	kfree(dev->lane);
 	kfree(dev->queue);
 	kfree(dev);
 }
