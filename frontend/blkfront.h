@@ -29,6 +29,7 @@
 #include <xpv/blkif.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
+#include <xpv_disk_limits.h>
 
 /* A request is laid out as the running kernel lays out its u64: the 64-bit way. */
 static_assert(sizeof(long) == 8, "the native layout is xpv_blk_slot64");
@@ -48,6 +49,11 @@ struct xpv_blkfront_pool {
 	u32 total;		/* made so far, free or held by a request */
 	u32 max;
 	bool paged;		/* with pages, or bare references */
+};
+
+/* What blk-mq sets aside with a request: how it ended. Completion may happen on another CPU. */
+struct xpv_blkfront_outcome {
+	blk_status_t status;
 };
 
 /* A request from when it is built until it is completed. */
@@ -108,10 +114,12 @@ struct xpv_blkfront_dev {
 	bool settled;		/* no longer on the way to a disk: read by is_ready() */
 
 	struct work_struct add;	/* registers the disk, which reads its partitions */
+	struct work_struct adapt;	/* tells the block layer of changed @limits */
 	struct work_struct fail;	/* closes the device for what @complaint says */
 	const char *complaint;	/* set once, before @fail is first scheduled */
 
 	/* What was negotiated. Written while connecting. */
+	struct xpv_disk_limits limits;	/* in which what the backend gives up is cleared any time */
 	u32 max_segs;		/* in one request */
 	u8 flush_op;		/* FLUSH or BARRIER, 0 when there is none (or no longer) */
 	bool bounce;
@@ -124,11 +132,10 @@ struct xpv_blkfront_dev {
 	u16 handle;		/* what requests call the disk */
 };
 
-/* What the backend says of its disk, checked. */
+/* What the backend says of its disk, checked; the rest of it goes into the limits. */
 struct xpv_blkfront_geometry {
 	u64 sectors;
 	u32 info;		/* XPV_VDISK_* */
-	unsigned int logical, physical;	/* block sizes in bytes */
 };
 
 /* blkfront_main.c APIs: */
@@ -149,6 +156,7 @@ bool xpv_blkfront_sane_size(u64 sectors);
 int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfront_geometry *geo,
 			   unsigned int depth);
 void xpv_blkfront_disk_add(struct work_struct *work);
+void xpv_blkfront_disk_adapt(struct work_struct *work);
 
 /* Take the disk away from whoever uses it. Its queues are stopped already: nothing waits for the backend. */
 void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev);

@@ -7,10 +7,16 @@
 #include <xen/events.h>
 #include <xen/page.h>
 
-/* A request's outcome, in what blk-mq sets aside with it: completion may happen on another CPU. */
-static blk_status_t *status_of(struct request *rq)
+static struct xpv_blkfront_outcome *outcome_of(struct request *rq)
 {
 	return blk_mq_rq_to_pdu(rq);
+}
+
+/* The backend does no longer what it once offered. */
+static void give_up(struct xpv_blkfront_dev *dev, bool *offered)
+{
+	WRITE_ONCE(*offered, false);
+	schedule_work(&dev->adapt);
 }
 
 /* The backend has lied: what it answers from now on does not count, and the device is closed. */
@@ -187,6 +193,14 @@ static size_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *
 
 	slot->pad = 0;
 	slot->id = sh - q->shadow;
+	if (sh->op == XPV_BLK_DISCARD) {
+		slot->op = sh->op;
+		slot->nr_segs = req_op(sh->rq) == REQ_OP_SECURE_ERASE ? XPV_BLK_DISCARD_SECURE : 0;
+		slot->handle = q->dev->handle;
+		slot->sector = blk_rq_pos(sh->rq);
+		slot->nr_sectors = blk_rq_sectors(sh->rq);
+		return offsetofend(struct xpv_blk_slot64, nr_sectors);
+	}
 	if (!sh->nr_held) {
 		slot->op = sh->op;
 		slot->nr_segs = 0;
@@ -257,11 +271,17 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 	return err;
 }
 
+static bool *discarding(struct xpv_blkfront_dev *dev, struct request *rq)
+{
+	return req_op(rq) == REQ_OP_SECURE_ERASE ? &dev->limits.secure : &dev->limits.discard;
+}
+
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct xpv_blkfront_lane *lane = hctx->driver_data;
 	struct xpv_blkfront_queue *q = lane->q;
 	struct request *rq = bd->rq;
+	struct xpv_blkfront_dev *dev = q->dev;
 	struct xpv_blkfront_shadow *sh;
 	blk_status_t err;
 	u8 op;
@@ -274,7 +294,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		op = XPV_BLK_WRITE;
 		break;
 	case REQ_OP_FLUSH:
-		op = READ_ONCE(q->dev->flush_op);
+		op = READ_ONCE(dev->flush_op);
 		if (likely(op))
 			break;
 		/* The backend has given flushing up since the disk was made: all it answers is safe. */
@@ -283,6 +303,12 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		if (bd->last)
 			commit(q);
 		return BLK_STS_OK;
+	case REQ_OP_DISCARD:
+	case REQ_OP_SECURE_ERASE:
+		op = XPV_BLK_DISCARD;
+		if (likely(READ_ONCE(*discarding(dev, rq))))
+			break;
+		return BLK_STS_NOTSUPP;
 	default:
 		return BLK_STS_NOTSUPP;
 	}
@@ -315,7 +341,7 @@ static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 
 static void complete_rq(struct request *rq)
 {
-	blk_mq_end_request(rq, *status_of(rq));
+	blk_mq_end_request(rq, outcome_of(rq)->status);
 }
 
 const struct blk_mq_ops xpv_blkfront_mq_ops = {
@@ -332,7 +358,7 @@ static void complete_chain(struct xpv_blkfront_shadow *sh)
 
 	while (sh) {
 		struct request *rq = sh->rq;
-		bool failed = *status_of(rq) != BLK_STS_OK;
+		bool failed = outcome_of(rq)->status != BLK_STS_OK;
 
 		sh = sh->next;
 		if (blk_mq_complete_request_remote(rq))
@@ -344,16 +370,28 @@ static void complete_chain(struct xpv_blkfront_shadow *sh)
 		batch.complete(&batch);
 }
 
-static blk_status_t outcome(struct xpv_blkfront_queue *q, u8 op, s16 status)
+static blk_status_t outcome(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, s16 status)
 {
+	struct xpv_blkfront_dev *dev = q->dev;
+
 	if (likely(status == XPV_BLK_OK))
 		return BLK_STS_OK;
-	/* A backend may stop flushing while it runs; it then vouches for what it has answered. */
-	if (status == XPV_BLK_EOPNOTSUPP && (op == XPV_BLK_FLUSH || op == XPV_BLK_BARRIER)) {
-		WRITE_ONCE(q->dev->flush_op, 0);
+	if (status != XPV_BLK_EOPNOTSUPP)
+		return BLK_STS_IOERR;
+	/* What a backend offered it may refuse later. */
+	switch (sh->op) {
+	case XPV_BLK_FLUSH:
+	case XPV_BLK_BARRIER:
+		/* It vouches for what it has answered. */
+		WRITE_ONCE(dev->flush_op, 0);
+		give_up(dev, &dev->limits.write_cache);
 		return BLK_STS_OK;
+	case XPV_BLK_DISCARD:
+		give_up(dev, discarding(dev, sh->rq));
+		return BLK_STS_NOTSUPP;
+	default:
+		return BLK_STS_IOERR;
 	}
-	return BLK_STS_IOERR;
 }
 
 /* Take all answers off the ring, as a chain in their order. A false one ends it, and the device. */
@@ -377,7 +415,7 @@ static struct xpv_blkfront_shadow *take(struct xpv_blkfront_queue *q)
 		}
 		q->ring.cons++;
 		sh->sent = false;
-		*status_of(sh->rq) = outcome(q, rsp.op, rsp.status);
+		outcome_of(sh->rq)->status = outcome(q, sh, rsp.status);
 		*end = sh;
 		end = &sh->next;
 	}
@@ -410,13 +448,13 @@ bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
 		worked = true;
 		for (sh = chain; sh; sh = sh->next)
 			if (q->data.paged && sh->op == XPV_BLK_READ &&
-			    *status_of(sh->rq) == BLK_STS_OK)
+			    outcome_of(sh->rq)->status == BLK_STS_OK)
 				copy_data(sh, false);
 
 		spin_lock_irqsave(&q->lock, flags);
 		for (sh = chain; sh; sh = sh->next)
 			if (unlikely(!release(q, sh)))
-				*status_of(sh->rq) = BLK_STS_IOERR;
+				outcome_of(sh->rq)->status = BLK_STS_IOERR;
 		done = chain;
 	}
 }
@@ -430,7 +468,7 @@ void xpv_blkfront_recall(struct xpv_blkfront_queue *q, bool again)
 		if (!sh->sent)
 			continue;
 		sh->sent = false;
-		*status_of(sh->rq) = BLK_STS_IOERR;
+		outcome_of(sh->rq)->status = BLK_STS_IOERR;
 		release(q, sh);
 		sh->next = chain;
 		chain = sh;

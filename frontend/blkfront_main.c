@@ -168,7 +168,7 @@ int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfro
 	tags->nr_hw_queues = dev->nr_queues;
 	tags->queue_depth = depth;
 	tags->numa_node = NUMA_NO_NODE;
-	tags->cmd_size = sizeof(blk_status_t);
+	tags->cmd_size = sizeof(struct xpv_blkfront_outcome);
 	/* The disk that has an order worth keeping is the backend's, and so is its scheduler. */
 	tags->flags = XPV_DISK_TAG_FLAGS | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	tags->driver_data = dev;
@@ -176,8 +176,7 @@ int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfro
 	if (err)
 		return err;
 
-	disk = xpv_disk_alloc(tags, NULL, geo->logical, geo->physical, dev->max_segs,
-			      dev->flush_op);
+	disk = xpv_disk_alloc(tags, NULL, &dev->limits);
 	if (IS_ERR(disk)) {
 		err = PTR_ERR(disk);
 		goto err_tags;
@@ -215,6 +214,17 @@ void xpv_blkfront_disk_add(struct work_struct *work)
 	WRITE_ONCE(dev->settled, true);
 }
 
+/*
+ * Not done by whoever finds that the backend gave something up, nor by whoever connects: it
+ * waits for requests. Until it is done, requests beyond the limits still come.
+ */
+void xpv_blkfront_disk_adapt(struct work_struct *work)
+{
+	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, adapt);
+
+	xpv_disk_update(dev->disk, &dev->limits);
+}
+
 void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev)
 {
 	lockdep_assert_held(&dev->lock);
@@ -222,6 +232,7 @@ void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev)
 	if (!dev->disk)
 		return;
 	cancel_work_sync(&dev->add);
+	cancel_work_sync(&dev->adapt);
 	if (dev->added) {
 		blk_mark_disk_dead(dev->disk);
 		del_gendisk(dev->disk);

@@ -122,25 +122,46 @@ static int offer(struct xpv_blkfront_dev *dev)
 	return xenbus_switch_state(xb, XenbusStateInitialised);
 }
 
-/* What the backend says of the disk, or -EINVAL if that can't be a disk. */
+/* What the backend says of the disk, or -EINVAL if that can't be a disk, or not the one it was. */
 static int read_geometry(struct xpv_blkfront_dev *dev, struct xpv_blkfront_geometry *geo)
 {
 	const char *back = dev->xb->otherend;
+	unsigned int logical, physical;
 
 	if (xenbus_scanf(XBT_NIL, back, "sectors", "%llu", &geo->sectors) != 1 ||
 	    xenbus_scanf(XBT_NIL, back, "info", "%u", &geo->info) != 1 ||
-	    xenbus_scanf(XBT_NIL, back, "sector-size", "%u", &geo->logical) != 1)
+	    xenbus_scanf(XBT_NIL, back, "sector-size", "%u", &logical) != 1)
 		return -EINVAL;
-	geo->physical = xenbus_read_unsigned(back, "physical-sector-size", geo->logical);
+	physical = xenbus_read_unsigned(back, "physical-sector-size", logical);
 
-	if (!is_power_of_2(geo->logical) || geo->logical < SECTOR_SIZE ||
-	    geo->logical > PAGE_SIZE || !xpv_blkfront_sane_size(geo->sectors))
+	if (!is_power_of_2(logical) || logical < SECTOR_SIZE || logical > PAGE_SIZE ||
+	    !xpv_blkfront_sane_size(geo->sectors))
 		return -EINVAL;
 	/* This one is only advice. */
-	if (!is_power_of_2(geo->physical) || geo->physical < geo->logical ||
-	    geo->physical > SZ_1M)
-		geo->physical = geo->logical;
-	return 0;
+	if (!is_power_of_2(physical) || physical < logical || physical > SZ_1M)
+		physical = logical;
+	if (!dev->disk) {
+		dev->limits.logical = logical;
+		dev->limits.physical = physical;
+	}
+	/* Its users go on writing the blocks that they know. */
+	return logical <= dev->limits.logical ? 0 : -EINVAL;
+}
+
+static void read_discard(struct xpv_blkfront_dev *dev)
+{
+	const char *back = dev->xb->otherend;
+	struct xpv_disk_limits *lim = &dev->limits;
+
+	lim->discard = xenbus_read_unsigned(back, "feature-discard", 0);
+	lim->secure = lim->discard && xenbus_read_unsigned(back, "discard-secure", 0);
+	lim->granularity = xenbus_read_unsigned(back, "discard-granularity", lim->physical);
+	lim->alignment = xenbus_read_unsigned(back, "discard-alignment", 0);
+	/* Advice as well. */
+	if (!is_power_of_2(lim->granularity) || lim->granularity < lim->logical)
+		lim->granularity = lim->physical;
+	if (lim->alignment >= lim->granularity || lim->alignment % lim->logical)
+		lim->alignment = 0;
 }
 
 static void read_features(struct xpv_blkfront_dev *dev)
@@ -151,6 +172,7 @@ static void read_features(struct xpv_blkfront_dev *dev)
 	segs = min(xpv_blkfront_max_segs,
 		   xenbus_read_unsigned(back, "feature-max-indirect-segments", 0));
 	dev->max_segs = max(segs, XPV_BLK_DIRECT_SEGS);
+	dev->limits.segs = dev->max_segs;
 
 	if (xenbus_read_unsigned(back, "feature-flush-cache", 0))
 		dev->flush_op = XPV_BLK_FLUSH;
@@ -158,6 +180,8 @@ static void read_features(struct xpv_blkfront_dev *dev)
 		dev->flush_op = XPV_BLK_BARRIER;
 	else
 		dev->flush_op = 0;
+	dev->limits.write_cache = dev->flush_op;
+	read_discard(dev);
 
 	dev->persistent = dev->persistent &&
 			  xenbus_read_unsigned(back, "feature-persistent", 0);
@@ -211,13 +235,16 @@ static int connect(struct xpv_blkfront_dev *dev)
 	assign_lanes(dev);
 	if (fresh)
 		schedule_work(&dev->add);
-	dev_info(&dev->xb->dev, "%s: %u x %u requests of %u pages, %s%s%s\n", dev->name,
+	dev_info(&dev->xb->dev, "%s: %u x %u requests of %u pages, %s%s%s%s\n", dev->name,
 		 dev->nr_queues, dev->queue->ring.size, dev->max_segs,
 		 dev->persistent ? "persistent grants" : dev->bounce ? "bounced" : "direct",
 		 dev->flush_op == XPV_BLK_FLUSH ? ", flush" : "",
-		 dev->flush_op == XPV_BLK_BARRIER ? ", barrier" : "");
+		 dev->flush_op == XPV_BLK_BARRIER ? ", barrier" : "",
+		 dev->limits.secure ? ", discard and erase" : dev->limits.discard ? ", discard" : "");
 	err = xenbus_switch_state(dev->xb, XenbusStateConnected);
 	xpv_blkfront_thaw(dev);
+	if (!fresh)
+		schedule_work(&dev->adapt);
 	return err;
 }
 
@@ -377,6 +404,7 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 	dev->handle = simple_strtoul(kbasename(xb->nodename), NULL, 0);
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->add, xpv_blkfront_disk_add);
+	INIT_WORK(&dev->adapt, xpv_blkfront_disk_adapt);
 	INIT_WORK(&dev->fail, fail_work);
 	err = make_queues(dev);
 	if (err)

@@ -42,6 +42,9 @@ enum {
 	XPV_BLK_EOPNOTSUPP	= -2,
 };
 
+/* Flags of a discard: */
+#define XPV_BLK_DISCARD_SECURE	0x1u	/* not to be recovered by any means */
+
 /* The info node: */
 #define XPV_VDISK_CDROM		0x1u
 #define XPV_VDISK_REMOVABLE	0x2u
