@@ -14,6 +14,9 @@
  * own pages are granted for as long as it lasts.
  *
  * All memory that was granted outlives the connection until the grant has ended.
+ *
+ * The disk outlives its backend: one that goes without the toolstack's wish will be back. Until
+ * then requests wait; those that are unanswered when it has let go are issued again.
  */
 #ifndef XPV_BLKFRONT_H
 #define XPV_BLKFRONT_H
@@ -54,6 +57,7 @@ struct xpv_blkfront_pool {
 /* What blk-mq sets aside with a request: how it ended. Completion may happen on another CPU. */
 struct xpv_blkfront_outcome {
 	blk_status_t status;
+	u32 part;		/* the bytes that are done, if not all; 0: all */
 };
 
 /* A request from when it is built until it is completed. */
@@ -62,6 +66,7 @@ struct xpv_blkfront_shadow {
 	struct xpv_blkfront_shadow *next;	/* answered with this one; the reaper's */
 	struct xpv_blkfront_grant *held;	/* grants of the data, from the queue's array */
 	struct xpv_blkfront_grant table;	/* the page that lists the segments, if indirect */
+	u32 part;		/* the bytes asked for, if the request is too large for one; 0: all */
 	u16 nr_held;
 	u8 op;			/* enum xpv_blk_op, never INDIRECT */
 	bool indirect;
@@ -102,7 +107,10 @@ struct xpv_blkfront_dev {
 	/* Serialises connecting and disconnecting: guards @state and all that the state implies. */
 	struct mutex lock;
 	enum xpv_state state;
-	bool frozen;		/* the queue is quiesced, from resume to reconnection */
+	bool frozen;		/* the queue is quiesced, from one connection to the next */
+	bool over;		/* Closed for good: there is no disk, and no way back */
+	unsigned long begun;	/* when the last connection was, in jiffies */
+	struct delayed_work again;	/* starts the next one, if that was only just now */
 
 	struct xpv_blkfront_queue *queue;
 	struct xpv_blkfront_lane *lane;	/* one for each hardware queue, as many as @queue */
@@ -167,6 +175,18 @@ extern struct xenbus_driver xpv_blkfront_driver;
 /* The device can't go on, for a reason (a constant string) that is logged. Any context. */
 void xpv_blkfront_fail(struct xpv_blkfront_dev *dev, const char *complaint);
 
+/* blkfront_handshake.c APIs: */
+
+/*
+ * Both with the device's lock held, in process context, and -errno on failure: then the device is
+ * to be closed, which undoes what was done.
+ */
+
+/* Make the rings, as many and as large as this backend takes, and tell it of them. */
+int xpv_blkfront_offer(struct xpv_blkfront_dev *dev);
+/* The backend has our rings: start them, and make the disk or wake up the one there is. */
+int xpv_blkfront_connect(struct xpv_blkfront_dev *dev);
+
 /* blkfront_queue.c APIs: */
 
 /* A fresh ring and event channel, granted to the backend. Process context. */
@@ -182,6 +202,8 @@ void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
  * With @again, submitters wait until xpv_blkfront_thaw().
  */
 void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again);
+/* The first half of that: no request gets in, submitters wait. Answers are taken still. */
+void xpv_blkfront_halt(struct xpv_blkfront_dev *dev);
 void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev);
 
 /* One more grant for @pool, which is below its maximum. The queue's lock is held, or nobody else is there. */

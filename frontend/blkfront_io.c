@@ -77,6 +77,30 @@ static bool enough(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool,
 	return true;
 }
 
+/* The bytes at the start of @rq that @n grants cover, in whole blocks. */
+static u32 fit(struct request *rq, u32 n)
+{
+	struct page *page = NULL;
+	struct req_iterator iter;
+	u32 end = 0, bytes = 0;
+	struct bio_vec bv;
+
+	rq_for_each_segment(bv, rq, iter) {
+		if ((bv.bv_page != page || bv.bv_offset != end) && !n--)
+			break;
+		page = bv.bv_page;
+		end = bv.bv_offset + bv.bv_len;
+		bytes += bv.bv_len;
+	}
+	return round_down(bytes, queue_logical_block_size(rq->q));
+}
+
+/* How many bytes this passage over the ring is about. */
+static u32 bytes_of(const struct xpv_blkfront_shadow *sh)
+{
+	return unlikely(sh->part) ? sh->part : blk_rq_bytes(sh->rq);
+}
+
 /*
  * Take the grants that @rq needs, all or none. Out of grants or of memory is no
  * error: blk-mq tries again when a request has completed, or a little later.
@@ -93,8 +117,12 @@ static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_sh
 	if (op == XPV_BLK_READ || op == XPV_BLK_WRITE)
 		n = q->data.paged ? DIV_ROUND_UP(blk_rq_bytes(rq), XPV_PAGE_SIZE) :
 				    blk_rq_nr_phys_segments(rq);
-	if (unlikely(n > q->dev->max_segs))
-		return BLK_STS_IOERR;
+	sh->part = 0;
+	if (unlikely(n > q->dev->max_segs)) {
+		/* Made for an earlier backend, which took more at a time: the rest goes later. */
+		n = q->dev->max_segs;
+		sh->part = q->data.paged ? n * XPV_PAGE_SIZE : fit(rq, n);
+	}
 	sh->indirect = n > XPV_BLK_DIRECT_SEGS;
 	if (unlikely(!enough(q, &q->data, n) || (sh->indirect && !enough(q, &q->tables, 1))))
 		return BLK_STS_RESOURCE;
@@ -112,18 +140,18 @@ static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_sh
 /* Move the data of a bounced request between its own pages and ours. */
 static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
 {
+	u32 pos = 0, end = bytes_of(sh);
 	struct req_iterator iter;
 	struct bio_vec bv;
-	u32 pos = 0;
 
 	rq_for_each_segment(bv, sh->rq, iter) {
 		u32 done, len;
 
-		for (done = 0; done < bv.bv_len; done += len, pos += len) {
+		for (done = 0; done < bv.bv_len && pos < end; done += len, pos += len) {
 			u32 off = pos % XPV_PAGE_SIZE;
 			void *ours = sh->held[pos / XPV_PAGE_SIZE].addr + off;
 
-			len = min(bv.bv_len - done, XPV_PAGE_SIZE - off);
+			len = min3(bv.bv_len - done, XPV_PAGE_SIZE - off, end - pos);
 			if (out)
 				memcpy_from_page(ours, bv.bv_page, bv.bv_offset + done, len);
 			else
@@ -142,7 +170,7 @@ static void set_seg(struct xpv_blk_seg *seg, grant_ref_t gref, u32 first, u32 la
 
 static u32 list_bounced(struct xpv_blkfront_shadow *sh, struct xpv_blk_seg *seg)
 {
-	u32 last = (blk_rq_bytes(sh->rq) - 1) % XPV_PAGE_SIZE >> XPV_BLK_SECTOR_SHIFT;
+	u32 last = (bytes_of(sh) - 1) % XPV_PAGE_SIZE >> XPV_BLK_SECTOR_SHIFT;
 	u32 i, end = sh->nr_held - 1;
 
 	for (i = 0; i < end; i++)
@@ -160,11 +188,15 @@ static u32 list_direct(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow 
 		       struct xpv_blk_seg *seg)
 {
 	struct page *page = NULL;
-	u32 first = 0, end = 0, n = 0;
+	u32 first = 0, end = 0, n = 0, left = bytes_of(sh);
 	struct req_iterator iter;
 	struct bio_vec bv;
 
 	rq_for_each_segment(bv, sh->rq, iter) {
+		if (unlikely(!left))
+			break;
+		bv.bv_len = min(bv.bv_len, left);
+		left -= bv.bv_len;
 		if (unlikely((bv.bv_offset | bv.bv_len) % SECTOR_SIZE))
 			return 0;
 		if (bv.bv_page != page || bv.bv_offset != end) {
@@ -341,7 +373,14 @@ static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 
 static void complete_rq(struct request *rq)
 {
-	blk_mq_end_request(rq, outcome_of(rq)->status);
+	struct xpv_blkfront_outcome *outcome = outcome_of(rq);
+
+	if (likely(!outcome->part)) {
+		blk_mq_end_request(rq, outcome->status);
+		return;
+	}
+	blk_update_request(rq, BLK_STS_OK, outcome->part);
+	blk_mq_requeue_request(rq, true);
 }
 
 const struct blk_mq_ops xpv_blkfront_mq_ops = {
@@ -358,16 +397,24 @@ static void complete_chain(struct xpv_blkfront_shadow *sh)
 
 	while (sh) {
 		struct request *rq = sh->rq;
-		bool failed = outcome_of(rq)->status != BLK_STS_OK;
+		bool alone = outcome_of(rq)->status != BLK_STS_OK || outcome_of(rq)->part;
 
 		sh = sh->next;
 		if (blk_mq_complete_request_remote(rq))
 			continue;
-		if (!blk_mq_add_to_batch(rq, &batch, failed, blk_mq_end_request_batch))
+		if (!blk_mq_add_to_batch(rq, &batch, alone, blk_mq_end_request_batch))
 			complete_rq(rq);
 	}
 	if (batch.complete)
 		batch.complete(&batch);
+}
+
+static void set_outcome(struct xpv_blkfront_shadow *sh, blk_status_t status)
+{
+	struct xpv_blkfront_outcome *outcome = outcome_of(sh->rq);
+
+	outcome->status = status;
+	outcome->part = likely(status == BLK_STS_OK) ? sh->part : 0;
 }
 
 static blk_status_t outcome(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, s16 status)
@@ -415,7 +462,7 @@ static struct xpv_blkfront_shadow *take(struct xpv_blkfront_queue *q)
 		}
 		q->ring.cons++;
 		sh->sent = false;
-		outcome_of(sh->rq)->status = outcome(q, sh, rsp.status);
+		set_outcome(sh, outcome(q, sh, rsp.status));
 		*end = sh;
 		end = &sh->next;
 	}
@@ -454,7 +501,7 @@ bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
 		spin_lock_irqsave(&q->lock, flags);
 		for (sh = chain; sh; sh = sh->next)
 			if (unlikely(!release(q, sh)))
-				outcome_of(sh->rq)->status = BLK_STS_IOERR;
+				set_outcome(sh, BLK_STS_IOERR);
 		done = chain;
 	}
 }
@@ -468,8 +515,10 @@ void xpv_blkfront_recall(struct xpv_blkfront_queue *q, bool again)
 		if (!sh->sent)
 			continue;
 		sh->sent = false;
-		outcome_of(sh->rq)->status = BLK_STS_IOERR;
-		release(q, sh);
+		set_outcome(sh, BLK_STS_IOERR);
+		/* A backend that is Closed, or of another life, has nothing mapped. */
+		if (!release(q, sh) && again)
+			xpv_blkfront_fail(q->dev, "backend keeps a page mapped");
 		sh->next = chain;
 		chain = sh;
 	}

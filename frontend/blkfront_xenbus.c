@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Coming and going: the handshake with the backend, and the device's states. */
+/* Coming and going: the device's states, and what the backend's mean for them. */
 #include "blkfront.h"
 
 #include <linux/delay.h>
-#include <linux/log2.h>
 #include <linux/major.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <xen/interface/io/protocols.h>
 #include <xen/platform_pci.h>
 #include <xen/xen.h>
 
@@ -15,238 +13,10 @@
 #define GOODBYE_MS	5000
 #define GOODBYE_STEP_MS	10
 
+/* From one connection to the next: a backend that comes and goes all the time doesn't keep us busy. */
+#define PACE	(2 * HZ)
+
 #define MAJOR_OF(vdev)	((vdev) >> 8)
-
-/* One ring, in the device's own folder or a folder of the queue's. */
-static int write_ring(struct xpv_blkfront_queue *q, struct xenbus_transaction xbt,
-		      const char *folder)
-{
-	unsigned int i;
-	int err = 0;
-
-	if (q->nr_pages == 1)
-		err = xenbus_printf(xbt, folder, "ring-ref", "%u", q->gref[0]);
-	else
-		xenbus_rm(xbt, folder, "ring-ref");
-	for (i = 0; i < q->nr_pages && q->nr_pages > 1 && !err; i++) {
-		char key[sizeof("ring-ref") + 10];
-
-		snprintf(key, sizeof(key), "ring-ref%u", i);
-		err = xenbus_printf(xbt, folder, key, "%u", q->gref[i]);
-	}
-	return err ? err : xenbus_printf(xbt, folder, "event-channel", "%u", q->evtchn);
-}
-
-/* A single queue lives in the device's own folder, several have folders of their own and leave that alone. */
-static int write_queues(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
-{
-	const char *node = dev->xb->nodename;
-	unsigned int i;
-	int err;
-
-	if (dev->nr_queues == 1) {
-		xenbus_rm(xbt, node, "multi-queue-num-queues");
-		return write_ring(dev->queue, xbt, node);
-	}
-	xenbus_rm(xbt, node, "ring-ref");
-	xenbus_rm(xbt, node, "event-channel");
-	err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", dev->nr_queues);
-	for (i = 0; i < dev->nr_queues && !err; i++) {
-		char *folder = kasprintf(GFP_KERNEL, "%s/queue-%u", node, i);
-
-		if (!folder)
-			return -ENOMEM;
-		err = write_ring(&dev->queue[i], xbt, folder);
-		kfree(folder);
-	}
-	return err;
-}
-
-/* This or another driver may have left other keys from an earlier life: those that count are removed. */
-static int write_offer(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
-{
-	const char *node = dev->xb->nodename;
-	int err = 0;
-
-	/* Of a single page's ring nothing is said, for backends differ in what they expect then. */
-	if (dev->queue->nr_pages == 1)
-		xenbus_rm(xbt, node, "ring-page-order");
-	else
-		err = xenbus_printf(xbt, node, "ring-page-order", "%u",
-				    ilog2(dev->queue->nr_pages));
-	if (!err)
-		err = write_queues(dev, xbt);
-	if (!err)
-		err = xenbus_printf(xbt, node, "protocol", "%s", XEN_IO_PROTO_ABI_NATIVE);
-	if (!err)
-		err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
-	return err;
-}
-
-/* Make the rings and tell the backend of them. */
-static int offer(struct xpv_blkfront_dev *dev)
-{
-	struct xenbus_device *xb = dev->xb;
-	struct xpv_blkfront_queue *q;
-	struct xenbus_transaction xbt;
-	unsigned int order;
-	int err;
-
-	/* More rings than the disk has hardware queues would be idle. */
-	dev->nr_queues = min(dev->disk ? dev->tags.nr_hw_queues : dev->max_queues,
-			     xenbus_read_unsigned(xb->otherend, "multi-queue-max-queues", 1));
-	dev->nr_queues = max(dev->nr_queues, 1u);
-	order = min(xpv_blkfront_max_order,
-		    xenbus_read_unsigned(xb->otherend, "max-ring-page-order", 0));
-	dev->persistent = xpv_blkfront_persistent;
-	dev->bounce = !(xpv_blkfront_trusted && xenbus_read_unsigned(xb->nodename, "trusted", 1));
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
-		err = xpv_blkfront_queue_open(q, order);
-		if (err)
-			return err;
-	}
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = write_offer(dev, xbt);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	if (err)
-		return err;
-	return xenbus_switch_state(xb, XenbusStateInitialised);
-}
-
-/* What the backend says of the disk, or -EINVAL if that can't be a disk, or not the one it was. */
-static int read_geometry(struct xpv_blkfront_dev *dev, struct xpv_blkfront_geometry *geo)
-{
-	const char *back = dev->xb->otherend;
-	unsigned int logical, physical;
-
-	if (xenbus_scanf(XBT_NIL, back, "sectors", "%llu", &geo->sectors) != 1 ||
-	    xenbus_scanf(XBT_NIL, back, "info", "%u", &geo->info) != 1 ||
-	    xenbus_scanf(XBT_NIL, back, "sector-size", "%u", &logical) != 1)
-		return -EINVAL;
-	physical = xenbus_read_unsigned(back, "physical-sector-size", logical);
-
-	if (!is_power_of_2(logical) || logical < SECTOR_SIZE || logical > PAGE_SIZE ||
-	    !xpv_blkfront_sane_size(geo->sectors))
-		return -EINVAL;
-	/* This one is only advice. */
-	if (!is_power_of_2(physical) || physical < logical || physical > SZ_1M)
-		physical = logical;
-	if (!dev->disk) {
-		dev->limits.logical = logical;
-		dev->limits.physical = physical;
-	}
-	/* Its users go on writing the blocks that they know. */
-	return logical <= dev->limits.logical ? 0 : -EINVAL;
-}
-
-static void read_discard(struct xpv_blkfront_dev *dev)
-{
-	const char *back = dev->xb->otherend;
-	struct xpv_disk_limits *lim = &dev->limits;
-
-	lim->discard = xenbus_read_unsigned(back, "feature-discard", 0);
-	lim->secure = lim->discard && xenbus_read_unsigned(back, "discard-secure", 0);
-	lim->granularity = xenbus_read_unsigned(back, "discard-granularity", lim->physical);
-	lim->alignment = xenbus_read_unsigned(back, "discard-alignment", 0);
-	/* Advice as well. */
-	if (!is_power_of_2(lim->granularity) || lim->granularity < lim->logical)
-		lim->granularity = lim->physical;
-	if (lim->alignment >= lim->granularity || lim->alignment % lim->logical)
-		lim->alignment = 0;
-}
-
-static void read_features(struct xpv_blkfront_dev *dev)
-{
-	const char *back = dev->xb->otherend;
-	u32 segs;
-
-	segs = min(xpv_blkfront_max_segs,
-		   xenbus_read_unsigned(back, "feature-max-indirect-segments", 0));
-	dev->max_segs = max(segs, XPV_BLK_DIRECT_SEGS);
-	dev->limits.segs = dev->max_segs;
-
-	if (xenbus_read_unsigned(back, "feature-flush-cache", 0))
-		dev->flush_op = XPV_BLK_FLUSH;
-	else if (xenbus_read_unsigned(back, "feature-barrier", 0))
-		dev->flush_op = XPV_BLK_BARRIER;
-	else
-		dev->flush_op = 0;
-	dev->limits.write_cache = dev->flush_op;
-	read_discard(dev);
-
-	dev->persistent = dev->persistent &&
-			  xenbus_read_unsigned(back, "feature-persistent", 0);
-	dev->bounce = dev->bounce || dev->persistent;
-}
-
-/* Each hardware queue gets its ring, in turns. */
-static void assign_lanes(struct xpv_blkfront_dev *dev)
-{
-	unsigned int i;
-
-	for (i = 0; i < dev->tags.nr_hw_queues; i++) {
-		dev->lane[i].q = &dev->queue[i % dev->nr_queues];
-		dev->lane[i].first = i / dev->nr_queues * dev->tags.queue_depth;
-	}
-}
-
-/* The backend has our rings: start them, and make the disk or wake up the one there is. */
-static int connect(struct xpv_blkfront_dev *dev)
-{
-	struct xpv_blkfront_geometry geo;
-	struct xpv_blkfront_queue *q;
-	unsigned int depth, lanes = 1;
-	bool fresh = false;
-	int err;
-
-	err = read_geometry(dev, &geo);
-	if (err)
-		return err;
-	read_features(dev);
-	depth = dev->queue->ring.size;
-	if (dev->disk) {
-		depth = dev->tags.queue_depth;
-		lanes = DIV_ROUND_UP(dev->tags.nr_hw_queues, dev->nr_queues);
-	}
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
-		err = xpv_blkfront_queue_start(q, lanes * depth);
-		if (err)
-			return err;
-	}
-
-	if (dev->disk) {
-		set_disk_ro(dev->disk, geo.info & XPV_VDISK_READONLY);
-		set_capacity_and_notify(dev->disk, geo.sectors);
-	} else {
-		err = xpv_blkfront_disk_make(dev, &geo, depth);
-		if (err)
-			return err;
-		fresh = true;
-	}
-	assign_lanes(dev);
-	if (fresh)
-		schedule_work(&dev->add);
-	dev_info(&dev->xb->dev, "%s: %u x %u requests of %u pages, %s%s%s%s\n", dev->name,
-		 dev->nr_queues, dev->queue->ring.size, dev->max_segs,
-		 dev->persistent ? "persistent grants" : dev->bounce ? "bounced" : "direct",
-		 dev->flush_op == XPV_BLK_FLUSH ? ", flush" : "",
-		 dev->flush_op == XPV_BLK_BARRIER ? ", barrier" : "",
-		 dev->limits.secure ? ", discard and erase" : dev->limits.discard ? ", discard" : "");
-	err = xenbus_switch_state(dev->xb, XenbusStateConnected);
-	xpv_blkfront_thaw(dev);
-	if (!fresh)
-		schedule_work(&dev->adapt);
-	return err;
-}
 
 /* From any state. Requests fail from here on, and no one waits for the backend. */
 static void disconnect(struct xpv_blkfront_dev *dev)
@@ -264,26 +34,59 @@ static void give_back(struct xpv_blkfront_dev *dev)
 		xpv_blkfront_queue_close(q);
 }
 
+/* The backend has let go of everything: ask it for another connection, which what is unanswered waits for. */
+static int start_again(struct xpv_blkfront_dev *dev)
+{
+	xpv_blkfront_stop(dev, true);
+	give_back(dev);
+	dev->begun = jiffies;
+	return xenbus_switch_state(dev->xb, XenbusStateInitialising);
+}
+
 static int enter(void *arg, enum xpv_state next)
 {
 	struct xpv_blkfront_dev *dev = arg;
 
 	switch (next) {
+	case XPV_INITIALISING:
+		return start_again(dev);
 	case XPV_INITIALISED:
-		return offer(dev);
+		return xpv_blkfront_offer(dev);
 	case XPV_CONNECTED:
-		return connect(dev);
+		return xpv_blkfront_connect(dev);
 	case XPV_CLOSING:
-		disconnect(dev);
-		/* Whether or not the store takes it: there is no way back. */
+		if (dev->over)
+			disconnect(dev);
+		else
+			xpv_blkfront_halt(dev);
+		/* Whether or not the store takes it: this connection is at its end. */
 		xenbus_switch_state(dev->xb, XenbusStateClosing);
 		return 0;
 	case XPV_CLOSED:
-		xenbus_frontend_closed(dev->xb);
+		xenbus_switch_state(dev->xb, XenbusStateClosed);
 		return 0;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* Close the device for good. Idempotent. */
+static void finish(struct xpv_blkfront_dev *dev)
+{
+	unsigned int noio;
+
+	lockdep_assert_held(&dev->lock);
+	if (dev->over)
+		return;
+	dev->over = true;
+	noio = memalloc_noio_save();
+	/* While it waits for a backend it is Closed already. */
+	if (dev->state == XPV_CLOSED)
+		disconnect(dev);
+	xpv_walk_state(&dev->state, XPV_CLOSED, enter, dev);
+	memalloc_noio_restore(noio);
+	/* Whoever shuts the machine down waits for this. */
+	xenbus_frontend_closed(dev->xb);
 }
 
 static void set_state(struct xpv_blkfront_dev *dev, enum xpv_state target)
@@ -297,7 +100,7 @@ static void set_state(struct xpv_blkfront_dev *dev, enum xpv_state target)
 	err = xpv_walk_state(&dev->state, target, enter, dev);
 	if (err) {
 		xenbus_dev_fatal(dev->xb, err, "cannot connect");
-		xpv_walk_state(&dev->state, XPV_CLOSED, enter, dev);
+		finish(dev);
 	}
 	memalloc_noio_restore(noio);
 }
@@ -307,9 +110,9 @@ static void fail_work(struct work_struct *work)
 	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, fail);
 
 	mutex_lock(&dev->lock);
-	if (dev->state != XPV_CLOSED) {
+	if (!dev->over) {
 		xenbus_dev_fatal(dev->xb, -EPROTO, "%s", dev->complaint);
-		set_state(dev, XPV_CLOSED);
+		finish(dev);
 	}
 	mutex_unlock(&dev->lock);
 }
@@ -331,19 +134,53 @@ static void resize(struct xpv_blkfront_dev *dev)
 	set_capacity_and_notify(dev->disk, sectors);
 }
 
-static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
+/*
+ * Go where the backend sends us. A disk outlives it as long as the toolstack wants the
+ * device, and says so by the backend's `online`; with no disk there is nothing to keep.
+ */
+static void go(struct xpv_blkfront_dev *dev, enum xpv_state back)
 {
-	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
-	enum xpv_state back = (enum xpv_state)state;
+	bool online = xenbus_read_unsigned(dev->xb->otherend, "online", 0);
+	enum xpv_state target = xpv_front_outlive(dev->state, back, online);
+	unsigned long due = dev->begun + PACE;
 
+	if (target == XPV_CLOSED) {
+		if (!online || !dev->disk) {
+			finish(dev);
+			return;
+		}
+		set_state(dev, target);
+		target = xpv_front_outlive(dev->state, back, online);
+	}
+	if (target == XPV_INITIALISING && dev->state == XPV_CLOSED && time_before(jiffies, due))
+		/* Not while the system sleeps: the other end may be another one then. */
+		queue_delayed_work(system_freezable_wq, &dev->again, due - jiffies);
+	else
+		set_state(dev, target);
+}
+
+static void follow(struct xpv_blkfront_dev *dev, enum xpv_state back)
+{
 	mutex_lock(&dev->lock);
 	if (dev->state == XPV_CONNECTED && back == XPV_CONNECTED)
 		resize(dev);
-	else
-		set_state(dev, xpv_front_target(dev->state, back));
-	if (dev->state == XPV_CLOSED && (back == XPV_CLOSED || back == XPV_UNKNOWN))
+	else if (!dev->over)
+		go(dev, back);
+	if (dev->over && (back == XPV_CLOSED || back == XPV_UNKNOWN))
 		give_back(dev);
 	mutex_unlock(&dev->lock);
+}
+
+static void again_work(struct work_struct *work)
+{
+	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, again.work);
+
+	follow(dev, xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN));
+}
+
+static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
+{
+	follow(dev_get_drvdata(&xb->dev), (enum xpv_state)state);
 }
 
 /* Is @vdev one that this guest's firmware does not emulate as well? */
@@ -400,10 +237,12 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 		return -ENOMEM;
 	dev->xb = xb;
 	dev->state = XPV_INITIALISING;
+	dev->begun = jiffies - PACE;
 	/* The last part of the path, a number in 16 bits for all but extended devices. */
 	dev->handle = simple_strtoul(kbasename(xb->nodename), NULL, 0);
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->add, xpv_blkfront_disk_add);
+	INIT_DELAYED_WORK(&dev->again, again_work);
 	INIT_WORK(&dev->adapt, xpv_blkfront_disk_adapt);
 	INIT_WORK(&dev->fail, fail_work);
 	err = make_queues(dev);
@@ -434,7 +273,8 @@ static void wait_goodbye(struct xpv_blkfront_dev *dev)
 {
 	unsigned int ms;
 
-	for (ms = 0; ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
+	/* None, if the other end of a resume could not be found. */
+	for (ms = 0; dev->xb->otherend && ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
 		unsigned int back = xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN);
 
 		if (back == XPV_CLOSED || back == XPV_UNKNOWN)
@@ -448,9 +288,10 @@ static void remove(struct xenbus_device *xb)
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
 	mutex_lock(&dev->lock);
-	set_state(dev, XPV_CLOSED);
+	finish(dev);
 	mutex_unlock(&dev->lock);
-	/* No interrupt, and no disk, is left to schedule it again. */
+	/* No interrupt, no watch and no disk is left to schedule them again. */
+	cancel_delayed_work_sync(&dev->again);
 	cancel_work_sync(&dev->fail);
 
 	if (dev->queue->page)
@@ -473,7 +314,9 @@ static int resume(struct xenbus_device *xb)
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
 	mutex_lock(&dev->lock);
-	if (dev->state != XPV_CLOSED) {
+	if (dev->over) {
+		xenbus_frontend_closed(xb);
+	} else {
 		xpv_blkfront_stop(dev, true);
 		give_back(dev);
 		/* xenbus has put its own idea of the state there already. */
