@@ -6,6 +6,8 @@
 . /run/lab/dom0/lib.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
+# shellcheck source=tests/lab/dom0/block.sh
+. /run/lab/dom0/block.sh
 
 failed=0
 # Loads are stopped, never waited for: this only ends what was forgotten.
@@ -273,6 +275,7 @@ pairing() {
 		pv:xpv:xpv) attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
+		block_tests
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front
