@@ -73,7 +73,7 @@ struct xpv_blkfront_shadow {
 	bool sent;		/* the backend owns it: set and cleared under the queue's lock */
 };
 
-/* Where a hardware queue's requests go. Written while no request is on its way. */
+/* Where a hardware queue's requests go. Written while none is on its way, though somebody may poll. */
 struct xpv_blkfront_lane {
 	struct xpv_blkfront_queue *q;
 	unsigned int first;	/* the shadow of its tag 0 */
@@ -93,6 +93,7 @@ struct xpv_blkfront_queue {
 	/* Set up before the queue is live, unchanged while it is. */
 	struct xpv_blkfront_shadow *shadow;	/* one for each tag of each lane */
 	unsigned int depth;	/* shadows */
+	bool polled;		/* asks for no interrupts: whoever waits for an answer looks himself */
 	struct xpv_blkfront_grant *held;	/* max_segs for each shadow */
 	int irq;		/* 0: none */
 	evtchn_port_t evtchn;
@@ -116,6 +117,7 @@ struct xpv_blkfront_dev {
 	struct xpv_blkfront_lane *lane;	/* one for each hardware queue, as many as @queue */
 	unsigned int max_queues;	/* room in @queue */
 	unsigned int nr_queues;		/* in use, since offer() */
+	unsigned int nr_polled;		/* of the disk's hardware queues, the last ones */
 	struct blk_mq_tag_set tags;
 	struct gendisk *disk;	/* NULL: none */
 	bool added;		/* @disk is registered; written by @add */
@@ -148,6 +150,7 @@ struct xpv_blkfront_geometry {
 
 /* blkfront_main.c APIs: */
 extern unsigned int xpv_blkfront_max_queues;
+extern unsigned int xpv_blkfront_poll_queues;
 extern unsigned int xpv_blkfront_max_order;
 extern unsigned int xpv_blkfront_max_segs;
 extern bool xpv_blkfront_persistent;

@@ -185,6 +185,10 @@ static void assign_lanes(struct xpv_blkfront_dev *dev)
 		dev->lane[i].q = &dev->queue[i % dev->nr_queues];
 		dev->lane[i].first = i / dev->nr_queues * dev->tags.queue_depth;
 	}
+	/* A ring that serves both kinds of hardware queue needs interrupts. */
+	for (i = 0; i < dev->nr_queues; i++)
+		dev->queue[i].polled = dev->nr_queues == dev->tags.nr_hw_queues &&
+				       i >= dev->nr_queues - dev->nr_polled;
 }
 
 int xpv_blkfront_connect(struct xpv_blkfront_dev *dev)

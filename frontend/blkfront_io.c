@@ -383,11 +383,43 @@ static void complete_rq(struct request *rq)
 	blk_mq_requeue_request(rq, true);
 }
 
+static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
+{
+	struct xpv_blkfront_lane *lane = hctx->driver_data;
+	struct xpv_blkfront_queue *q = READ_ONCE(lane->q);
+	bool worked;
+
+	/* Whoever stops the queue waits for this, in blk_mq_quiesce_queue(), before anything is freed. */
+	rcu_read_lock();
+	worked = READ_ONCE(q->live) && xpv_blkfront_reap(q);
+	rcu_read_unlock();
+	return worked;
+}
+
+static void map_queues(struct blk_mq_tag_set *tags)
+{
+	struct xpv_blkfront_dev *dev = tags->driver_data;
+	/* A kernel short of memory allows a single queue. */
+	unsigned int polled = tags->nr_maps > HCTX_TYPE_POLL ? dev->nr_polled : 0;
+
+	tags->map[HCTX_TYPE_DEFAULT].nr_queues = tags->nr_hw_queues - polled;
+	blk_mq_map_queues(&tags->map[HCTX_TYPE_DEFAULT]);
+	if (!polled)
+		return;
+	/* None for reads alone. */
+	tags->map[HCTX_TYPE_READ].nr_queues = 0;
+	tags->map[HCTX_TYPE_POLL].nr_queues = polled;
+	tags->map[HCTX_TYPE_POLL].queue_offset = tags->nr_hw_queues - polled;
+	blk_mq_map_queues(&tags->map[HCTX_TYPE_POLL]);
+}
+
 const struct blk_mq_ops xpv_blkfront_mq_ops = {
 	.queue_rq = queue_rq,
 	.commit_rqs = commit_rqs,
 	.init_hctx = init_hctx,
 	.complete = complete_rq,
+	.poll = poll,
+	.map_queues = map_queues,
 };
 
 /* Complete a chain of requests. From here on their shadows are anybody's. */
@@ -486,7 +518,8 @@ bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
 	spin_lock_irqsave(&q->lock, flags);
 	for (;;) {
 		chain = take(q);
-		if (!chain && !xpv_ring_broken(&q->ring) && xpv_front_rearm(&q->ring, 1))
+		if (!chain && !q->polled && !xpv_ring_broken(&q->ring) &&
+		    xpv_front_rearm(&q->ring, 1))
 			chain = take(q);
 		spin_unlock_irqrestore(&q->lock, flags);
 		complete_chain(done);

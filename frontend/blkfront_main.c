@@ -18,6 +18,10 @@ unsigned int xpv_blkfront_max_queues;
 module_param_named(max_queues, xpv_blkfront_max_queues, uint, 0444);
 MODULE_PARM_DESC(max_queues, "Most rings of a disk, each a hardware queue (0: one for each CPU, up to 4)");
 
+unsigned int xpv_blkfront_poll_queues;
+module_param_named(poll_queues, xpv_blkfront_poll_queues, uint, 0444);
+MODULE_PARM_DESC(poll_queues, "Rings for polled I/O, on top of max_queues if the backend takes so many (0: none)");
+
 unsigned int xpv_blkfront_max_order = 2;
 module_param_named(max_ring_page_order, xpv_blkfront_max_order, uint, 0444);
 MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages (0 to 4)");
@@ -165,7 +169,10 @@ int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfro
 
 	memset(tags, 0, sizeof(*tags));
 	tags->ops = &xpv_blkfront_mq_ops;
+	/* Interrupts serve the first, and all I/O that isn't polled. */
+	dev->nr_polled = min(xpv_blkfront_poll_queues, dev->nr_queues - 1);
 	tags->nr_hw_queues = dev->nr_queues;
+	tags->nr_maps = dev->nr_polled ? HCTX_MAX_TYPES : 1;
 	tags->queue_depth = depth;
 	tags->numa_node = NUMA_NO_NODE;
 	tags->cmd_size = sizeof(struct xpv_blkfront_outcome);
@@ -252,6 +259,8 @@ static int __init init(void)
 	if (!xpv_blkfront_max_queues)
 		xpv_blkfront_max_queues = min(num_online_cpus(), QUEUES);
 	xpv_blkfront_max_queues = min(xpv_blkfront_max_queues, nr_cpu_ids);
+	xpv_blkfront_poll_queues = min(xpv_blkfront_poll_queues, nr_cpu_ids);
+	xpv_blkfront_max_queues += xpv_blkfront_poll_queues;
 	xpv_blkfront_max_order = min(xpv_blkfront_max_order, XPV_RING_MAX_ORDER);
 	xpv_blkfront_max_segs = min(xpv_blkfront_max_segs, XPV_BLK_MAX_SEGS);
 

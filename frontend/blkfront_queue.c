@@ -150,7 +150,7 @@ static void shut(struct xpv_blkfront_dev *dev, blk_status_t refuse)
 	/* All there can be: lanes still lead to those of an earlier connection. */
 	for (q = dev->queue; q < dev->queue + dev->max_queues; q++) {
 		spin_lock_irq(&q->lock);
-		q->live = false;
+		WRITE_ONCE(q->live, false);
 		q->refuse = refuse;
 		spin_unlock_irq(&q->lock);
 	}
