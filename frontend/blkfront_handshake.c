@@ -157,9 +157,9 @@ static void read_features(struct xpv_blkfront_dev *dev)
 	const char *back = dev->xb->otherend;
 	u32 segs;
 
-	segs = min(xpv_blkfront_max_segs,
+	segs = min(READ_ONCE(xpv_blkfront_max_segs),
 		   xenbus_read_unsigned(back, "feature-max-indirect-segments", 0));
-	dev->max_segs = max(segs, XPV_BLK_DIRECT_SEGS);
+	dev->max_segs = clamp(segs, XPV_BLK_DIRECT_SEGS, XPV_BLK_MAX_SEGS);
 	dev->limits.segs = dev->max_segs;
 
 	if (xenbus_read_unsigned(back, "feature-flush-cache", 0))
@@ -182,7 +182,7 @@ static void assign_lanes(struct xpv_blkfront_dev *dev)
 	unsigned int i;
 
 	for (i = 0; i < dev->tags.nr_hw_queues; i++) {
-		dev->lane[i].q = &dev->queue[i % dev->nr_queues];
+		WRITE_ONCE(dev->lane[i].q, &dev->queue[i % dev->nr_queues]);
 		dev->lane[i].first = i / dev->nr_queues * dev->tags.queue_depth;
 	}
 	/* A ring that serves both kinds of hardware queue needs interrupts. */

@@ -27,8 +27,8 @@ module_param_named(max_ring_page_order, xpv_blkfront_max_order, uint, 0444);
 MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages (0 to 4)");
 
 unsigned int xpv_blkfront_max_segs = 32;
-module_param_named(max_indirect_segments, xpv_blkfront_max_segs, uint, 0444);
-MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request (up to 256)");
+module_param_named(max_indirect_segments, xpv_blkfront_max_segs, uint, 0644);
+MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request (11 to 256; new connections)");
 
 bool xpv_blkfront_persistent = true;
 module_param_named(feature_persistent, xpv_blkfront_persistent, bool, 0644);
@@ -262,7 +262,6 @@ static int __init init(void)
 	xpv_blkfront_poll_queues = min(xpv_blkfront_poll_queues, nr_cpu_ids);
 	xpv_blkfront_max_queues += xpv_blkfront_poll_queues;
 	xpv_blkfront_max_order = min(xpv_blkfront_max_order, XPV_RING_MAX_ORDER);
-	xpv_blkfront_max_segs = min(xpv_blkfront_max_segs, XPV_BLK_MAX_SEGS);
 
 	err = register_blkdev(XVD_MAJOR, "xvd");
 	if (err)

@@ -211,7 +211,10 @@ block_back_returns_with_less() {
 	leave_back || return
 	xenstore-write "/local/domain/0/backend/vbd/$domid/51728/state" 6
 	until_ok 10 front_is 1 || { echo "frontend in state $(front_node 51728/state)"; return 1; }
+	# Requests made for 256 segments have to go in pieces of 11.
+	guest 'echo 0 >/sys/module/xpv_blkfront/parameters/max_indirect_segments'
 	come_back max_ring_page_order=0 max_queues=1 feature_persistent=0 && moves || return
+	[ "$(guest 'cat /sys/block/xvdb/queue/max_hw_sectors_kb')" = 44 ] || { echo "the disk still takes large requests"; return 1; }
 	[ "$(guest 'ls /sys/block/xvdb/mq | wc -l')" = "$queues" ] || { echo "the disk has another number of hardware queues"; return 1; }
 	! front_node 51728/multi-queue-num-queues || { echo "more rings than the backend takes"; return 1; }
 	! front_node 51728/ring-page-order || { echo "the ring is larger than the backend takes"; return 1; }
