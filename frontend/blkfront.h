@@ -2,9 +2,11 @@
 /*
  * A Xen virtual disk, the guest's end.
  *
- * A disk has queues; a queue has a ring, an event channel and one shadow for
- * each tag of its hardware queue. A request's id on the ring is its tag, so the
- * shadow that an answer belongs to is found by index, and there is no free list.
+ * A disk has queues; a queue has a ring, an event channel and one shadow for each
+ * tag of its hardware queue. A request's id on the ring is the index of its shadow, which
+ * comes from its tag, so there is no free list. The number of hardware queues and tags is that
+ * of the disk's first connection. When a later backend offers fewer rings, several hardware
+ * queues share one: a lane says which, and where in its shadows they begin.
  *
  * Data travels in one of two ways. Bounced: through pages of our own that were
  * granted once and stay granted (what the protocol calls persistent grants, and
@@ -12,6 +14,9 @@
  * own pages are granted for as long as it lasts.
  *
  * All memory that was granted outlives the connection until the grant has ended.
+ *
+ * The disk outlives its backend: one that goes without the toolstack's wish will be back. Until
+ * then requests wait; those that are unanswered when it has let go are issued again.
  */
 #ifndef XPV_BLKFRONT_H
 #define XPV_BLKFRONT_H
@@ -27,6 +32,7 @@
 #include <xpv/blkif.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
+#include <xpv_disk_limits.h>
 
 /* A request is laid out as the running kernel lays out its u64: the 64-bit way. */
 static_assert(sizeof(long) == 8, "the native layout is xpv_blk_slot64");
@@ -48,16 +54,29 @@ struct xpv_blkfront_pool {
 	bool paged;		/* with pages, or bare references */
 };
 
+/* What blk-mq sets aside with a request: how it ended. Completion may happen on another CPU. */
+struct xpv_blkfront_outcome {
+	blk_status_t status;
+	u32 part;		/* the bytes that are done, if not all; 0: all */
+};
+
 /* A request from when it is built until it is completed. */
 struct xpv_blkfront_shadow {
 	struct request *rq;
 	struct xpv_blkfront_shadow *next;	/* answered with this one; the reaper's */
 	struct xpv_blkfront_grant *held;	/* grants of the data, from the queue's array */
 	struct xpv_blkfront_grant table;	/* the page that lists the segments, if indirect */
+	u32 part;		/* the bytes asked for, if the request is too large for one; 0: all */
 	u16 nr_held;
 	u8 op;			/* enum xpv_blk_op, never INDIRECT */
 	bool indirect;
 	bool sent;		/* the backend owns it: set and cleared under the queue's lock */
+};
+
+/* Where a hardware queue's requests go. Written while none is on its way, though somebody may poll. */
+struct xpv_blkfront_lane {
+	struct xpv_blkfront_queue *q;
+	unsigned int first;	/* the shadow of its tag 0 */
 };
 
 struct xpv_blkfront_queue {
@@ -72,8 +91,9 @@ struct xpv_blkfront_queue {
 	struct xpv_blkfront_pool tables;
 
 	/* Set up before the queue is live, unchanged while it is. */
-	struct xpv_blkfront_shadow *shadow;	/* one for each tag */
+	struct xpv_blkfront_shadow *shadow;	/* one for each tag of each lane */
 	unsigned int depth;	/* shadows */
+	bool polled;		/* asks for no interrupts: whoever waits for an answer looks himself */
 	struct xpv_blkfront_grant *held;	/* max_segs for each shadow */
 	int irq;		/* 0: none */
 	evtchn_port_t evtchn;
@@ -88,20 +108,28 @@ struct xpv_blkfront_dev {
 	/* Serialises connecting and disconnecting: guards @state and all that the state implies. */
 	struct mutex lock;
 	enum xpv_state state;
-	bool frozen;		/* the queue is quiesced, from resume to reconnection */
+	bool frozen;		/* the queue is quiesced, from one connection to the next */
+	bool over;		/* Closed for good: there is no disk, and no way back */
+	unsigned long begun;	/* when the last connection was, in jiffies */
+	struct delayed_work again;	/* starts the next one, if that was only just now */
 
 	struct xpv_blkfront_queue *queue;
-	unsigned int nr_queues;
+	struct xpv_blkfront_lane *lane;	/* one for each hardware queue, as many as @queue */
+	unsigned int max_queues;	/* room in @queue */
+	unsigned int nr_queues;		/* in use, since offer() */
+	unsigned int nr_polled;		/* of the disk's hardware queues, the last ones */
 	struct blk_mq_tag_set tags;
 	struct gendisk *disk;	/* NULL: none */
 	bool added;		/* @disk is registered; written by @add */
 	bool settled;		/* no longer on the way to a disk: read by is_ready() */
 
 	struct work_struct add;	/* registers the disk, which reads its partitions */
+	struct work_struct adapt;	/* tells the block layer of changed @limits */
 	struct work_struct fail;	/* closes the device for what @complaint says */
 	const char *complaint;	/* set once, before @fail is first scheduled */
 
 	/* What was negotiated. Written while connecting. */
+	struct xpv_disk_limits limits;	/* in which what the backend gives up is cleared any time */
 	u32 max_segs;		/* in one request */
 	u8 flush_op;		/* FLUSH or BARRIER, 0 when there is none (or no longer) */
 	bool bounce;
@@ -114,14 +142,15 @@ struct xpv_blkfront_dev {
 	u16 handle;		/* what requests call the disk */
 };
 
-/* What the backend says of its disk, checked. */
+/* What the backend says of its disk, checked; the rest of it goes into the limits. */
 struct xpv_blkfront_geometry {
 	u64 sectors;
 	u32 info;		/* XPV_VDISK_* */
-	unsigned int logical, physical;	/* block sizes in bytes */
 };
 
 /* blkfront_main.c APIs: */
+extern unsigned int xpv_blkfront_max_queues;
+extern unsigned int xpv_blkfront_poll_queues;
 extern unsigned int xpv_blkfront_max_order;
 extern unsigned int xpv_blkfront_max_segs;
 extern bool xpv_blkfront_persistent;
@@ -138,6 +167,7 @@ bool xpv_blkfront_sane_size(u64 sectors);
 int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfront_geometry *geo,
 			   unsigned int depth);
 void xpv_blkfront_disk_add(struct work_struct *work);
+void xpv_blkfront_disk_adapt(struct work_struct *work);
 
 /* Take the disk away from whoever uses it. Its queues are stopped already: nothing waits for the backend. */
 void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev);
@@ -147,6 +177,18 @@ extern struct xenbus_driver xpv_blkfront_driver;
 
 /* The device can't go on, for a reason (a constant string) that is logged. Any context. */
 void xpv_blkfront_fail(struct xpv_blkfront_dev *dev, const char *complaint);
+
+/* blkfront_handshake.c APIs: */
+
+/*
+ * Both with the device's lock held, in process context, and -errno on failure: then the device is
+ * to be closed, which undoes what was done.
+ */
+
+/* Make the rings, as many and as large as this backend takes, and tell it of them. */
+int xpv_blkfront_offer(struct xpv_blkfront_dev *dev);
+/* The backend has our rings: start them, and make the disk or wake up the one there is. */
+int xpv_blkfront_connect(struct xpv_blkfront_dev *dev);
 
 /* blkfront_queue.c APIs: */
 
@@ -163,6 +205,8 @@ void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
  * With @again, submitters wait until xpv_blkfront_thaw().
  */
 void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again);
+/* The first half of that: no request gets in, submitters wait. Answers are taken still. */
+void xpv_blkfront_halt(struct xpv_blkfront_dev *dev);
 void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev);
 
 /* One more grant for @pool, which is below its maximum. The queue's lock is held, or nobody else is there. */

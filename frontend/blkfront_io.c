@@ -7,10 +7,16 @@
 #include <xen/events.h>
 #include <xen/page.h>
 
-/* A request's outcome, in what blk-mq sets aside with it: completion may happen on another CPU. */
-static blk_status_t *status_of(struct request *rq)
+static struct xpv_blkfront_outcome *outcome_of(struct request *rq)
 {
 	return blk_mq_rq_to_pdu(rq);
+}
+
+/* The backend does no longer what it once offered. */
+static void give_up(struct xpv_blkfront_dev *dev, bool *offered)
+{
+	WRITE_ONCE(*offered, false);
+	schedule_work(&dev->adapt);
 }
 
 /* The backend has lied: what it answers from now on does not count, and the device is closed. */
@@ -71,6 +77,30 @@ static bool enough(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool,
 	return true;
 }
 
+/* The bytes at the start of @rq that @n grants cover, in whole blocks. */
+static u32 fit(struct request *rq, u32 n)
+{
+	struct page *page = NULL;
+	struct req_iterator iter;
+	u32 end = 0, bytes = 0;
+	struct bio_vec bv;
+
+	rq_for_each_segment(bv, rq, iter) {
+		if ((bv.bv_page != page || bv.bv_offset != end) && !n--)
+			break;
+		page = bv.bv_page;
+		end = bv.bv_offset + bv.bv_len;
+		bytes += bv.bv_len;
+	}
+	return round_down(bytes, queue_logical_block_size(rq->q));
+}
+
+/* How many bytes this passage over the ring is about. */
+static u32 bytes_of(const struct xpv_blkfront_shadow *sh)
+{
+	return unlikely(sh->part) ? sh->part : blk_rq_bytes(sh->rq);
+}
+
 /*
  * Take the grants that @rq needs, all or none. Out of grants or of memory is no
  * error: blk-mq tries again when a request has completed, or a little later.
@@ -87,8 +117,12 @@ static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_sh
 	if (op == XPV_BLK_READ || op == XPV_BLK_WRITE)
 		n = q->data.paged ? DIV_ROUND_UP(blk_rq_bytes(rq), XPV_PAGE_SIZE) :
 				    blk_rq_nr_phys_segments(rq);
-	if (unlikely(n > q->dev->max_segs))
-		return BLK_STS_IOERR;
+	sh->part = 0;
+	if (unlikely(n > q->dev->max_segs)) {
+		/* Made for an earlier backend, which took more at a time: the rest goes later. */
+		n = q->dev->max_segs;
+		sh->part = q->data.paged ? n * XPV_PAGE_SIZE : fit(rq, n);
+	}
 	sh->indirect = n > XPV_BLK_DIRECT_SEGS;
 	if (unlikely(!enough(q, &q->data, n) || (sh->indirect && !enough(q, &q->tables, 1))))
 		return BLK_STS_RESOURCE;
@@ -106,18 +140,18 @@ static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_sh
 /* Move the data of a bounced request between its own pages and ours. */
 static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
 {
+	u32 pos = 0, end = bytes_of(sh);
 	struct req_iterator iter;
 	struct bio_vec bv;
-	u32 pos = 0;
 
 	rq_for_each_segment(bv, sh->rq, iter) {
 		u32 done, len;
 
-		for (done = 0; done < bv.bv_len; done += len, pos += len) {
+		for (done = 0; done < bv.bv_len && pos < end; done += len, pos += len) {
 			u32 off = pos % XPV_PAGE_SIZE;
 			void *ours = sh->held[pos / XPV_PAGE_SIZE].addr + off;
 
-			len = min(bv.bv_len - done, XPV_PAGE_SIZE - off);
+			len = min3(bv.bv_len - done, XPV_PAGE_SIZE - off, end - pos);
 			if (out)
 				memcpy_from_page(ours, bv.bv_page, bv.bv_offset + done, len);
 			else
@@ -136,7 +170,7 @@ static void set_seg(struct xpv_blk_seg *seg, grant_ref_t gref, u32 first, u32 la
 
 static u32 list_bounced(struct xpv_blkfront_shadow *sh, struct xpv_blk_seg *seg)
 {
-	u32 last = (blk_rq_bytes(sh->rq) - 1) % XPV_PAGE_SIZE >> XPV_BLK_SECTOR_SHIFT;
+	u32 last = (bytes_of(sh) - 1) % XPV_PAGE_SIZE >> XPV_BLK_SECTOR_SHIFT;
 	u32 i, end = sh->nr_held - 1;
 
 	for (i = 0; i < end; i++)
@@ -154,11 +188,15 @@ static u32 list_direct(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow 
 		       struct xpv_blk_seg *seg)
 {
 	struct page *page = NULL;
-	u32 first = 0, end = 0, n = 0;
+	u32 first = 0, end = 0, n = 0, left = bytes_of(sh);
 	struct req_iterator iter;
 	struct bio_vec bv;
 
 	rq_for_each_segment(bv, sh->rq, iter) {
+		if (unlikely(!left))
+			break;
+		bv.bv_len = min(bv.bv_len, left);
+		left -= bv.bv_len;
 		if (unlikely((bv.bv_offset | bv.bv_len) % SECTOR_SIZE))
 			return 0;
 		if (bv.bv_page != page || bv.bv_offset != end) {
@@ -186,7 +224,15 @@ static size_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *
 	u32 n;
 
 	slot->pad = 0;
-	slot->id = sh->rq->tag;
+	slot->id = sh - q->shadow;
+	if (sh->op == XPV_BLK_DISCARD) {
+		slot->op = sh->op;
+		slot->nr_segs = req_op(sh->rq) == REQ_OP_SECURE_ERASE ? XPV_BLK_DISCARD_SECURE : 0;
+		slot->handle = q->dev->handle;
+		slot->sector = blk_rq_pos(sh->rq);
+		slot->nr_sectors = blk_rq_sectors(sh->rq);
+		return offsetofend(struct xpv_blk_slot64, nr_sectors);
+	}
 	if (!sh->nr_held) {
 		slot->op = sh->op;
 		slot->nr_segs = 0;
@@ -257,10 +303,17 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 	return err;
 }
 
+static bool *discarding(struct xpv_blkfront_dev *dev, struct request *rq)
+{
+	return req_op(rq) == REQ_OP_SECURE_ERASE ? &dev->limits.secure : &dev->limits.discard;
+}
+
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
-	struct xpv_blkfront_queue *q = hctx->driver_data;
+	struct xpv_blkfront_lane *lane = hctx->driver_data;
+	struct xpv_blkfront_queue *q = lane->q;
 	struct request *rq = bd->rq;
+	struct xpv_blkfront_dev *dev = q->dev;
 	struct xpv_blkfront_shadow *sh;
 	blk_status_t err;
 	u8 op;
@@ -273,7 +326,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		op = XPV_BLK_WRITE;
 		break;
 	case REQ_OP_FLUSH:
-		op = READ_ONCE(q->dev->flush_op);
+		op = READ_ONCE(dev->flush_op);
 		if (likely(op))
 			break;
 		/* The backend has given flushing up since the disk was made: all it answers is safe. */
@@ -282,12 +335,18 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		if (bd->last)
 			commit(q);
 		return BLK_STS_OK;
+	case REQ_OP_DISCARD:
+	case REQ_OP_SECURE_ERASE:
+		op = XPV_BLK_DISCARD;
+		if (likely(READ_ONCE(*discarding(dev, rq))))
+			break;
+		return BLK_STS_NOTSUPP;
 	default:
 		return BLK_STS_NOTSUPP;
 	}
 
 	spin_lock_irq(&q->lock);
-	sh = q->shadow + rq->tag;
+	sh = q->shadow + lane->first + rq->tag;
 	err = reserve(q, sh, rq, op);
 	spin_unlock_irq(&q->lock);
 	if (unlikely(err))
@@ -299,20 +358,59 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 
 static void commit_rqs(struct blk_mq_hw_ctx *hctx)
 {
-	commit(hctx->driver_data);
+	struct xpv_blkfront_lane *lane = hctx->driver_data;
+
+	commit(lane->q);
 }
 
 static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 {
 	struct xpv_blkfront_dev *dev = data;
 
-	hctx->driver_data = &dev->queue[index];
+	hctx->driver_data = &dev->lane[index];
 	return 0;
 }
 
 static void complete_rq(struct request *rq)
 {
-	blk_mq_end_request(rq, *status_of(rq));
+	struct xpv_blkfront_outcome *outcome = outcome_of(rq);
+
+	if (likely(!outcome->part)) {
+		blk_mq_end_request(rq, outcome->status);
+		return;
+	}
+	blk_update_request(rq, BLK_STS_OK, outcome->part);
+	blk_mq_requeue_request(rq, true);
+}
+
+static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
+{
+	struct xpv_blkfront_lane *lane = hctx->driver_data;
+	struct xpv_blkfront_queue *q = READ_ONCE(lane->q);
+	bool worked;
+
+	/* Whoever stops the queue waits for this, in blk_mq_quiesce_queue(), before anything is freed. */
+	rcu_read_lock();
+	worked = READ_ONCE(q->live) && xpv_blkfront_reap(q);
+	rcu_read_unlock();
+	return worked;
+}
+
+static void map_queues(struct blk_mq_tag_set *tags)
+{
+	struct xpv_blkfront_dev *dev = tags->driver_data;
+	/* A kernel short of memory allows a single queue. */
+	unsigned int polled = tags->nr_maps > HCTX_TYPE_POLL ? dev->nr_polled : 0;
+
+	tags->map[HCTX_TYPE_DEFAULT].nr_queues = tags->nr_hw_queues - polled;
+	blk_mq_map_queues(&tags->map[HCTX_TYPE_DEFAULT]);
+	if (!polled)
+		return;
+	/* None for reads alone. */
+	tags->map[HCTX_TYPE_READ].nr_queues = 0;
+	tags->map[HCTX_TYPE_POLL].nr_queues = polled;
+	tags->map[HCTX_TYPE_POLL].queue_offset = tags->nr_hw_queues - polled;
+	blk_mq_map_queues(&tags->map[HCTX_TYPE_POLL]);
 }
 
 const struct blk_mq_ops xpv_blkfront_mq_ops = {
@@ -320,6 +418,8 @@ const struct blk_mq_ops xpv_blkfront_mq_ops = {
 	.commit_rqs = commit_rqs,
 	.init_hctx = init_hctx,
 	.complete = complete_rq,
+	.poll = poll,
+	.map_queues = map_queues,
 };
 
 /* Complete a chain of requests. From here on their shadows are anybody's. */
@@ -329,28 +429,48 @@ static void complete_chain(struct xpv_blkfront_shadow *sh)
 
 	while (sh) {
 		struct request *rq = sh->rq;
-		bool failed = *status_of(rq) != BLK_STS_OK;
+		bool alone = outcome_of(rq)->status != BLK_STS_OK || outcome_of(rq)->part;
 
 		sh = sh->next;
 		if (blk_mq_complete_request_remote(rq))
 			continue;
-		if (!blk_mq_add_to_batch(rq, &batch, failed, blk_mq_end_request_batch))
+		if (!blk_mq_add_to_batch(rq, &batch, alone, blk_mq_end_request_batch))
 			complete_rq(rq);
 	}
 	if (batch.complete)
 		batch.complete(&batch);
 }
 
-static blk_status_t outcome(struct xpv_blkfront_queue *q, u8 op, s16 status)
+static void set_outcome(struct xpv_blkfront_shadow *sh, blk_status_t status)
 {
+	struct xpv_blkfront_outcome *outcome = outcome_of(sh->rq);
+
+	outcome->status = status;
+	outcome->part = likely(status == BLK_STS_OK) ? sh->part : 0;
+}
+
+static blk_status_t outcome(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, s16 status)
+{
+	struct xpv_blkfront_dev *dev = q->dev;
+
 	if (likely(status == XPV_BLK_OK))
 		return BLK_STS_OK;
-	/* A backend may stop flushing while it runs; it then vouches for what it has answered. */
-	if (status == XPV_BLK_EOPNOTSUPP && (op == XPV_BLK_FLUSH || op == XPV_BLK_BARRIER)) {
-		WRITE_ONCE(q->dev->flush_op, 0);
+	if (status != XPV_BLK_EOPNOTSUPP)
+		return BLK_STS_IOERR;
+	/* What a backend offered it may refuse later. */
+	switch (sh->op) {
+	case XPV_BLK_FLUSH:
+	case XPV_BLK_BARRIER:
+		/* It vouches for what it has answered. */
+		WRITE_ONCE(dev->flush_op, 0);
+		give_up(dev, &dev->limits.write_cache);
 		return BLK_STS_OK;
+	case XPV_BLK_DISCARD:
+		give_up(dev, discarding(dev, sh->rq));
+		return BLK_STS_NOTSUPP;
+	default:
+		return BLK_STS_IOERR;
 	}
-	return BLK_STS_IOERR;
 }
 
 /* Take all answers off the ring, as a chain in their order. A false one ends it, and the device. */
@@ -374,7 +494,7 @@ static struct xpv_blkfront_shadow *take(struct xpv_blkfront_queue *q)
 		}
 		q->ring.cons++;
 		sh->sent = false;
-		*status_of(sh->rq) = outcome(q, rsp.op, rsp.status);
+		set_outcome(sh, outcome(q, sh, rsp.status));
 		*end = sh;
 		end = &sh->next;
 	}
@@ -398,7 +518,8 @@ bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
 	spin_lock_irqsave(&q->lock, flags);
 	for (;;) {
 		chain = take(q);
-		if (!chain && !xpv_ring_broken(&q->ring) && xpv_front_rearm(&q->ring, 1))
+		if (!chain && !q->polled && !xpv_ring_broken(&q->ring) &&
+		    xpv_front_rearm(&q->ring, 1))
 			chain = take(q);
 		spin_unlock_irqrestore(&q->lock, flags);
 		complete_chain(done);
@@ -407,13 +528,13 @@ bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
 		worked = true;
 		for (sh = chain; sh; sh = sh->next)
 			if (q->data.paged && sh->op == XPV_BLK_READ &&
-			    *status_of(sh->rq) == BLK_STS_OK)
+			    outcome_of(sh->rq)->status == BLK_STS_OK)
 				copy_data(sh, false);
 
 		spin_lock_irqsave(&q->lock, flags);
 		for (sh = chain; sh; sh = sh->next)
 			if (unlikely(!release(q, sh)))
-				*status_of(sh->rq) = BLK_STS_IOERR;
+				set_outcome(sh, BLK_STS_IOERR);
 		done = chain;
 	}
 }
@@ -427,8 +548,10 @@ void xpv_blkfront_recall(struct xpv_blkfront_queue *q, bool again)
 		if (!sh->sent)
 			continue;
 		sh->sent = false;
-		*status_of(sh->rq) = BLK_STS_IOERR;
-		release(q, sh);
+		set_outcome(sh, BLK_STS_IOERR);
+		/* A backend that is Closed, or of another life, has nothing mapped. */
+		if (!release(q, sh) && again)
+			xpv_blkfront_fail(q->dev, "backend keeps a page mapped");
 		sh->next = chain;
 		chain = sh;
 	}

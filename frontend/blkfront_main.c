@@ -11,13 +11,24 @@
 #include <xpv_disk.h>
 #include <xpv_diskops.h>
 
+/* As many as an ordinary guest's table has grants for, with the other defaults. */
+#define QUEUES	4u
+
+unsigned int xpv_blkfront_max_queues;
+module_param_named(max_queues, xpv_blkfront_max_queues, uint, 0444);
+MODULE_PARM_DESC(max_queues, "Most rings of a disk, each a hardware queue (0: one for each CPU, up to 4)");
+
+unsigned int xpv_blkfront_poll_queues;
+module_param_named(poll_queues, xpv_blkfront_poll_queues, uint, 0444);
+MODULE_PARM_DESC(poll_queues, "Rings for polled I/O, on top of max_queues if the backend takes so many (0: none)");
+
 unsigned int xpv_blkfront_max_order = 2;
 module_param_named(max_ring_page_order, xpv_blkfront_max_order, uint, 0444);
 MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages (0 to 4)");
 
 unsigned int xpv_blkfront_max_segs = 32;
-module_param_named(max_indirect_segments, xpv_blkfront_max_segs, uint, 0444);
-MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request (up to 256)");
+module_param_named(max_indirect_segments, xpv_blkfront_max_segs, uint, 0644);
+MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request (11 to 256; new connections)");
 
 bool xpv_blkfront_persistent = true;
 module_param_named(feature_persistent, xpv_blkfront_persistent, bool, 0644);
@@ -158,10 +169,13 @@ int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfro
 
 	memset(tags, 0, sizeof(*tags));
 	tags->ops = &xpv_blkfront_mq_ops;
+	/* Interrupts serve the first, and all I/O that isn't polled. */
+	dev->nr_polled = min(xpv_blkfront_poll_queues, dev->nr_queues - 1);
 	tags->nr_hw_queues = dev->nr_queues;
+	tags->nr_maps = dev->nr_polled ? HCTX_MAX_TYPES : 1;
 	tags->queue_depth = depth;
 	tags->numa_node = NUMA_NO_NODE;
-	tags->cmd_size = sizeof(blk_status_t);
+	tags->cmd_size = sizeof(struct xpv_blkfront_outcome);
 	/* The disk that has an order worth keeping is the backend's, and so is its scheduler. */
 	tags->flags = XPV_DISK_TAG_FLAGS | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	tags->driver_data = dev;
@@ -169,8 +183,7 @@ int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfro
 	if (err)
 		return err;
 
-	disk = xpv_disk_alloc(tags, NULL, geo->logical, geo->physical, dev->max_segs,
-			      dev->flush_op);
+	disk = xpv_disk_alloc(tags, NULL, &dev->limits);
 	if (IS_ERR(disk)) {
 		err = PTR_ERR(disk);
 		goto err_tags;
@@ -208,6 +221,17 @@ void xpv_blkfront_disk_add(struct work_struct *work)
 	WRITE_ONCE(dev->settled, true);
 }
 
+/*
+ * Not done by whoever finds that the backend gave something up, nor by whoever connects: it
+ * waits for requests. Until it is done, requests beyond the limits still come.
+ */
+void xpv_blkfront_disk_adapt(struct work_struct *work)
+{
+	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, adapt);
+
+	xpv_disk_update(dev->disk, &dev->limits);
+}
+
 void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev)
 {
 	lockdep_assert_held(&dev->lock);
@@ -215,6 +239,7 @@ void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev)
 	if (!dev->disk)
 		return;
 	cancel_work_sync(&dev->add);
+	cancel_work_sync(&dev->adapt);
 	if (dev->added) {
 		blk_mark_disk_dead(dev->disk);
 		del_gendisk(dev->disk);
@@ -231,8 +256,12 @@ static int __init init(void)
 
 	if (!xen_domain() || !xen_has_pv_disk_devices())
 		return -ENODEV;
+	if (!xpv_blkfront_max_queues)
+		xpv_blkfront_max_queues = min(num_online_cpus(), QUEUES);
+	xpv_blkfront_max_queues = min(xpv_blkfront_max_queues, nr_cpu_ids);
+	xpv_blkfront_poll_queues = min(xpv_blkfront_poll_queues, nr_cpu_ids);
+	xpv_blkfront_max_queues += xpv_blkfront_poll_queues;
 	xpv_blkfront_max_order = min(xpv_blkfront_max_order, XPV_RING_MAX_ORDER);
-	xpv_blkfront_max_segs = min(xpv_blkfront_max_segs, XPV_BLK_MAX_SEGS);
 
 	err = register_blkdev(XVD_MAJOR, "xvd");
 	if (err)

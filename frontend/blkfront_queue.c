@@ -142,22 +142,34 @@ int xpv_blkfront_queue_start(struct xpv_blkfront_queue *q, unsigned int depth)
 	return 0;
 }
 
-void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again)
+static void shut(struct xpv_blkfront_dev *dev, blk_status_t refuse)
 {
 	struct xpv_blkfront_queue *q;
 
 	lockdep_assert_held(&dev->lock);
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
+	/* All there can be: lanes still lead to those of an earlier connection. */
+	for (q = dev->queue; q < dev->queue + dev->max_queues; q++) {
 		spin_lock_irq(&q->lock);
-		q->live = false;
-		q->refuse = again ? BLK_STS_RESOURCE : BLK_STS_IOERR;
+		WRITE_ONCE(q->live, false);
+		q->refuse = refuse;
 		spin_unlock_irq(&q->lock);
 	}
 	/* Whoever had seen it live leaves before this returns; whoever comes later finds it dead. */
 	if (dev->disk && !dev->frozen)
 		blk_mq_quiesce_queue(dev->disk->queue);
 	dev->frozen = !!dev->disk;
+}
 
+void xpv_blkfront_halt(struct xpv_blkfront_dev *dev)
+{
+	shut(dev, BLK_STS_RESOURCE);
+}
+
+void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again)
+{
+	struct xpv_blkfront_queue *q;
+
+	shut(dev, again ? BLK_STS_RESOURCE : BLK_STS_IOERR);
 	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
 		/* Waits for a handler that runs. After it nobody takes answers but us. */
 		if (q->irq)

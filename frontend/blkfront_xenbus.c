@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Coming and going: the handshake with the backend, and the device's states. */
+/* Coming and going: the device's states, and what the backend's mean for them. */
 #include "blkfront.h"
 
 #include <linux/delay.h>
-#include <linux/log2.h>
 #include <linux/major.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <xen/interface/io/protocols.h>
 #include <xen/platform_pci.h>
 #include <xen/xen.h>
 
@@ -15,153 +13,10 @@
 #define GOODBYE_MS	5000
 #define GOODBYE_STEP_MS	10
 
+/* From one connection to the next: a backend that comes and goes all the time doesn't keep us busy. */
+#define PACE	(2 * HZ)
+
 #define MAJOR_OF(vdev)	((vdev) >> 8)
-
-/* Names of ring pages and queues that this or another driver may have left from an earlier life. */
-static int write_rings(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
-{
-	const char *node = dev->xb->nodename;
-	struct xpv_blkfront_queue *q = dev->queue;
-	unsigned int i;
-	int err;
-
-	xenbus_rm(xbt, node, "multi-queue-num-queues");
-	if (q->nr_pages == 1) {
-		xenbus_rm(xbt, node, "ring-page-order");
-		err = xenbus_printf(xbt, node, "ring-ref", "%u", q->gref[0]);
-	} else {
-		xenbus_rm(xbt, node, "ring-ref");
-		err = xenbus_printf(xbt, node, "ring-page-order", "%u", ilog2(q->nr_pages));
-		for (i = 0; i < q->nr_pages && !err; i++) {
-			char key[sizeof("ring-ref") + 10];
-
-			snprintf(key, sizeof(key), "ring-ref%u", i);
-			err = xenbus_printf(xbt, node, key, "%u", q->gref[i]);
-		}
-	}
-	if (!err)
-		err = xenbus_printf(xbt, node, "event-channel", "%u", q->evtchn);
-	if (!err)
-		err = xenbus_printf(xbt, node, "protocol", "%s", XEN_IO_PROTO_ABI_NATIVE);
-	if (!err)
-		err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
-	return err;
-}
-
-/* Make the rings and tell the backend of them. */
-static int offer(struct xpv_blkfront_dev *dev)
-{
-	struct xenbus_device *xb = dev->xb;
-	struct xpv_blkfront_queue *q;
-	struct xenbus_transaction xbt;
-	unsigned int order;
-	int err;
-
-	order = min(xpv_blkfront_max_order,
-		    xenbus_read_unsigned(xb->otherend, "max-ring-page-order", 0));
-	dev->persistent = xpv_blkfront_persistent;
-	dev->bounce = !(xpv_blkfront_trusted && xenbus_read_unsigned(xb->nodename, "trusted", 1));
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
-		err = xpv_blkfront_queue_open(q, order);
-		if (err)
-			return err;
-	}
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = write_rings(dev, xbt);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	if (err)
-		return err;
-	return xenbus_switch_state(xb, XenbusStateInitialised);
-}
-
-/* What the backend says of the disk, or -EINVAL if that can't be a disk. */
-static int read_geometry(struct xpv_blkfront_dev *dev, struct xpv_blkfront_geometry *geo)
-{
-	const char *back = dev->xb->otherend;
-
-	if (xenbus_scanf(XBT_NIL, back, "sectors", "%llu", &geo->sectors) != 1 ||
-	    xenbus_scanf(XBT_NIL, back, "info", "%u", &geo->info) != 1 ||
-	    xenbus_scanf(XBT_NIL, back, "sector-size", "%u", &geo->logical) != 1)
-		return -EINVAL;
-	geo->physical = xenbus_read_unsigned(back, "physical-sector-size", geo->logical);
-
-	if (!is_power_of_2(geo->logical) || geo->logical < SECTOR_SIZE ||
-	    geo->logical > PAGE_SIZE || !xpv_blkfront_sane_size(geo->sectors))
-		return -EINVAL;
-	/* This one is only advice. */
-	if (!is_power_of_2(geo->physical) || geo->physical < geo->logical ||
-	    geo->physical > SZ_1M)
-		geo->physical = geo->logical;
-	return 0;
-}
-
-static void read_features(struct xpv_blkfront_dev *dev)
-{
-	const char *back = dev->xb->otherend;
-	u32 segs;
-
-	segs = min(xpv_blkfront_max_segs,
-		   xenbus_read_unsigned(back, "feature-max-indirect-segments", 0));
-	dev->max_segs = max(segs, XPV_BLK_DIRECT_SEGS);
-
-	if (xenbus_read_unsigned(back, "feature-flush-cache", 0))
-		dev->flush_op = XPV_BLK_FLUSH;
-	else if (xenbus_read_unsigned(back, "feature-barrier", 0))
-		dev->flush_op = XPV_BLK_BARRIER;
-	else
-		dev->flush_op = 0;
-
-	dev->persistent = dev->persistent &&
-			  xenbus_read_unsigned(back, "feature-persistent", 0);
-	dev->bounce = dev->bounce || dev->persistent;
-}
-
-/* The backend has our rings: start them, and make the disk or wake up the one there is. */
-static int connect(struct xpv_blkfront_dev *dev)
-{
-	struct xpv_blkfront_geometry geo;
-	struct xpv_blkfront_queue *q;
-	unsigned int depth;
-	int err;
-
-	err = read_geometry(dev, &geo);
-	if (err)
-		return err;
-	read_features(dev);
-	depth = dev->disk ? dev->tags.queue_depth : dev->queue->ring.size;
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
-		err = xpv_blkfront_queue_start(q, depth);
-		if (err)
-			return err;
-	}
-
-	if (dev->disk) {
-		set_disk_ro(dev->disk, geo.info & XPV_VDISK_READONLY);
-		set_capacity_and_notify(dev->disk, geo.sectors);
-	} else {
-		err = xpv_blkfront_disk_make(dev, &geo, depth);
-		if (err)
-			return err;
-		schedule_work(&dev->add);
-	}
-	dev_info(&dev->xb->dev, "%s: %u requests of %u pages, %s%s%s\n", dev->name,
-		 dev->queue->ring.size, dev->max_segs,
-		 dev->persistent ? "persistent grants" : dev->bounce ? "bounced" : "direct",
-		 dev->flush_op == XPV_BLK_FLUSH ? ", flush" : "",
-		 dev->flush_op == XPV_BLK_BARRIER ? ", barrier" : "");
-	err = xenbus_switch_state(dev->xb, XenbusStateConnected);
-	xpv_blkfront_thaw(dev);
-	return err;
-}
 
 /* From any state. Requests fail from here on, and no one waits for the backend. */
 static void disconnect(struct xpv_blkfront_dev *dev)
@@ -179,26 +34,59 @@ static void give_back(struct xpv_blkfront_dev *dev)
 		xpv_blkfront_queue_close(q);
 }
 
+/* The backend has let go of everything: ask it for another connection, which what is unanswered waits for. */
+static int start_again(struct xpv_blkfront_dev *dev)
+{
+	xpv_blkfront_stop(dev, true);
+	give_back(dev);
+	dev->begun = jiffies;
+	return xenbus_switch_state(dev->xb, XenbusStateInitialising);
+}
+
 static int enter(void *arg, enum xpv_state next)
 {
 	struct xpv_blkfront_dev *dev = arg;
 
 	switch (next) {
+	case XPV_INITIALISING:
+		return start_again(dev);
 	case XPV_INITIALISED:
-		return offer(dev);
+		return xpv_blkfront_offer(dev);
 	case XPV_CONNECTED:
-		return connect(dev);
+		return xpv_blkfront_connect(dev);
 	case XPV_CLOSING:
-		disconnect(dev);
-		/* Whether or not the store takes it: there is no way back. */
+		if (dev->over)
+			disconnect(dev);
+		else
+			xpv_blkfront_halt(dev);
+		/* Whether or not the store takes it: this connection is at its end. */
 		xenbus_switch_state(dev->xb, XenbusStateClosing);
 		return 0;
 	case XPV_CLOSED:
-		xenbus_frontend_closed(dev->xb);
+		xenbus_switch_state(dev->xb, XenbusStateClosed);
 		return 0;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* Close the device for good. Idempotent. */
+static void finish(struct xpv_blkfront_dev *dev)
+{
+	unsigned int noio;
+
+	lockdep_assert_held(&dev->lock);
+	if (dev->over)
+		return;
+	dev->over = true;
+	noio = memalloc_noio_save();
+	/* While it waits for a backend it is Closed already. */
+	if (dev->state == XPV_CLOSED)
+		disconnect(dev);
+	xpv_walk_state(&dev->state, XPV_CLOSED, enter, dev);
+	memalloc_noio_restore(noio);
+	/* Whoever shuts the machine down waits for this. */
+	xenbus_frontend_closed(dev->xb);
 }
 
 static void set_state(struct xpv_blkfront_dev *dev, enum xpv_state target)
@@ -212,7 +100,7 @@ static void set_state(struct xpv_blkfront_dev *dev, enum xpv_state target)
 	err = xpv_walk_state(&dev->state, target, enter, dev);
 	if (err) {
 		xenbus_dev_fatal(dev->xb, err, "cannot connect");
-		xpv_walk_state(&dev->state, XPV_CLOSED, enter, dev);
+		finish(dev);
 	}
 	memalloc_noio_restore(noio);
 }
@@ -222,9 +110,9 @@ static void fail_work(struct work_struct *work)
 	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, fail);
 
 	mutex_lock(&dev->lock);
-	if (dev->state != XPV_CLOSED) {
+	if (!dev->over) {
 		xenbus_dev_fatal(dev->xb, -EPROTO, "%s", dev->complaint);
-		set_state(dev, XPV_CLOSED);
+		finish(dev);
 	}
 	mutex_unlock(&dev->lock);
 }
@@ -246,19 +134,53 @@ static void resize(struct xpv_blkfront_dev *dev)
 	set_capacity_and_notify(dev->disk, sectors);
 }
 
-static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
+/*
+ * Go where the backend sends us. A disk outlives it as long as the toolstack wants the
+ * device, and says so by the backend's `online`; with no disk there is nothing to keep.
+ */
+static void go(struct xpv_blkfront_dev *dev, enum xpv_state back)
 {
-	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
-	enum xpv_state back = (enum xpv_state)state;
+	bool online = xenbus_read_unsigned(dev->xb->otherend, "online", 0);
+	enum xpv_state target = xpv_front_outlive(dev->state, back, online);
+	unsigned long due = dev->begun + PACE;
 
+	if (target == XPV_CLOSED) {
+		if (!online || !dev->disk) {
+			finish(dev);
+			return;
+		}
+		set_state(dev, target);
+		target = xpv_front_outlive(dev->state, back, online);
+	}
+	if (target == XPV_INITIALISING && dev->state == XPV_CLOSED && time_before(jiffies, due))
+		/* Not while the system sleeps: the other end may be another one then. */
+		queue_delayed_work(system_freezable_wq, &dev->again, due - jiffies);
+	else
+		set_state(dev, target);
+}
+
+static void follow(struct xpv_blkfront_dev *dev, enum xpv_state back)
+{
 	mutex_lock(&dev->lock);
 	if (dev->state == XPV_CONNECTED && back == XPV_CONNECTED)
 		resize(dev);
-	else
-		set_state(dev, xpv_front_target(dev->state, back));
-	if (dev->state == XPV_CLOSED && (back == XPV_CLOSED || back == XPV_UNKNOWN))
+	else if (!dev->over)
+		go(dev, back);
+	if (dev->over && (back == XPV_CLOSED || back == XPV_UNKNOWN))
 		give_back(dev);
 	mutex_unlock(&dev->lock);
+}
+
+static void again_work(struct work_struct *work)
+{
+	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, again.work);
+
+	follow(dev, xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN));
+}
+
+static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
+{
+	follow(dev_get_drvdata(&xb->dev), (enum xpv_state)state);
 }
 
 /* Is @vdev one that this guest's firmware does not emulate as well? */
@@ -284,11 +206,12 @@ static int make_queues(struct xpv_blkfront_dev *dev)
 {
 	struct xpv_blkfront_queue *q;
 
-	dev->nr_queues = 1;
-	dev->queue = kcalloc(dev->nr_queues, sizeof(*dev->queue), GFP_KERNEL);
-	if (!dev->queue)
+	dev->max_queues = xpv_blkfront_max_queues;
+	dev->queue = kcalloc(dev->max_queues, sizeof(*dev->queue), GFP_KERNEL);
+	dev->lane = kcalloc(dev->max_queues, sizeof(*dev->lane), GFP_KERNEL);
+	if (!dev->queue || !dev->lane)
 		return -ENOMEM;
-	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
+	for (q = dev->queue; q < dev->queue + dev->max_queues; q++) {
 		q->dev = dev;
 		q->refuse = BLK_STS_IOERR;
 		spin_lock_init(&q->lock);
@@ -314,14 +237,17 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 		return -ENOMEM;
 	dev->xb = xb;
 	dev->state = XPV_INITIALISING;
+	dev->begun = jiffies - PACE;
 	/* The last part of the path, a number in 16 bits for all but extended devices. */
 	dev->handle = simple_strtoul(kbasename(xb->nodename), NULL, 0);
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->add, xpv_blkfront_disk_add);
+	INIT_DELAYED_WORK(&dev->again, again_work);
+	INIT_WORK(&dev->adapt, xpv_blkfront_disk_adapt);
 	INIT_WORK(&dev->fail, fail_work);
 	err = make_queues(dev);
 	if (err)
-		goto err_dev;
+		goto err_queues;
 	err = xpv_blkfront_claim(dev, vdev);
 	if (err)
 		goto err_queues;
@@ -336,8 +262,8 @@ err_claim:
 	dev_set_drvdata(&xb->dev, NULL);
 	xpv_blkfront_unclaim(dev);
 err_queues:
+	kfree(dev->lane);
 	kfree(dev->queue);
-err_dev:
 	kfree(dev);
 	return err;
 }
@@ -347,7 +273,8 @@ static void wait_goodbye(struct xpv_blkfront_dev *dev)
 {
 	unsigned int ms;
 
-	for (ms = 0; ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
+	/* None, if the other end of a resume could not be found. */
+	for (ms = 0; dev->xb->otherend && ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
 		unsigned int back = xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN);
 
 		if (back == XPV_CLOSED || back == XPV_UNKNOWN)
@@ -361,9 +288,10 @@ static void remove(struct xenbus_device *xb)
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
 	mutex_lock(&dev->lock);
-	set_state(dev, XPV_CLOSED);
+	finish(dev);
 	mutex_unlock(&dev->lock);
-	/* No interrupt, and no disk, is left to schedule it again. */
+	/* No interrupt, no watch and no disk is left to schedule them again. */
+	cancel_delayed_work_sync(&dev->again);
 	cancel_work_sync(&dev->fail);
 
 	if (dev->queue->page)
@@ -371,6 +299,7 @@ static void remove(struct xenbus_device *xb)
 	give_back(dev);
 	dev_set_drvdata(&xb->dev, NULL);
 	xpv_blkfront_unclaim(dev);
+	kfree(dev->lane);
 	kfree(dev->queue);
 	kfree(dev);
 }
@@ -385,7 +314,9 @@ static int resume(struct xenbus_device *xb)
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
 	mutex_lock(&dev->lock);
-	if (dev->state != XPV_CLOSED) {
+	if (dev->over) {
+		xenbus_frontend_closed(xb);
+	} else {
 		xpv_blkfront_stop(dev, true);
 		give_back(dev);
 		/* xenbus has put its own idea of the state there already. */

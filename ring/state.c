@@ -78,6 +78,24 @@ enum xpv_state xpv_front_target(enum xpv_state self, enum xpv_state back)
 }
 EXPORT_SYMBOL_GPL(xpv_front_target);
 
+enum xpv_state xpv_front_outlive(enum xpv_state self, enum xpv_state back, bool online)
+{
+	switch (back) {
+	case W:
+		/* Another backend than the one we are connected to: it knows nothing of us. */
+		return self == C ? Z : xpv_front_target(self, back);
+	case G:
+		return online && self == I ? I : Z;
+	case Z:
+		return online && (self == I || self == Z) ? I : Z;
+	case X:
+		return Z;
+	default:
+		return xpv_front_target(self, back);
+	}
+}
+EXPORT_SYMBOL_GPL(xpv_front_outlive);
+
 int xpv_walk_state(enum xpv_state *cur, enum xpv_state target,
 		   int (*enter)(void *dev, enum xpv_state next), void *dev)
 {

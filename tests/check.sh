@@ -40,8 +40,8 @@ mkdir -p build/check
 
 if [ "${1-}" = long ]; then
 	stage_total=2
-	# Firmware and a device model for each guest, all emulated.
-	export LAB_PAIRS='hvm:xpv:xpv'
+	# Each side of the block pair in depth, and a guest with firmware and a device model.
+	export LAB_LONG=1 LAB_PAIRS='pv:xpv:xpv pv:linux:xpv pv:xpv:linux hvm:xpv:xpv'
 fi
 stage 'checking this machine'
 need_host

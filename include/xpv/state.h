@@ -56,6 +56,14 @@ enum xpv_state xpv_back_target(enum xpv_state self, enum xpv_state front);
 enum xpv_state xpv_front_target(enum xpv_state self, enum xpv_state back);
 
 /*
+ * The same for a frontend that outlives its backend. @online: the toolstack wants the device,
+ * so a backend that closes, or starts anew, without being told to, will be back. The frontend
+ * closes too, and starts again from Closed when the backend has closed as well and so lets
+ * go of all that was granted to it.
+ */
+enum xpv_state xpv_front_outlive(enum xpv_state self, enum xpv_state back, bool online);
+
+/*
  * Go from *@cur to @target a step at a time. @enter does what entering @next
  * takes and publishes it in xenstore; on 0, *@cur becomes @next. Stops at the first
  * error and returns it, -EINVAL if there is no way.

@@ -163,6 +163,7 @@ static void what_is_no_state_leads_nowhere(void **state)
 			assert_int_equal(xpv_next_state(s, (enum xpv_state)odd[i]), X);
 			assert_int_equal(xpv_back_target(s, (enum xpv_state)odd[i]), s);
 			assert_int_equal(xpv_front_target(s, (enum xpv_state)odd[i]), s);
+			assert_int_equal(xpv_front_outlive(s, (enum xpv_state)odd[i], true), s);
 		}
 	}
 }
@@ -193,6 +194,50 @@ static const u8 front_target[XPV_STATES][XPV_STATES] = {
 	[R] = {	  Z, R, R, R, R, Z, Z, R, R },
 	[S] = {	  Z, S, S, S, S, Z, Z, S, S },
 };
+
+/* A frontend that outlives its backend: while the toolstack wants the device, and when it doesn't. */
+static const u8 front_online[XPV_STATES][XPV_STATES] = {
+	/*	  X  I  W  D  C  G  Z  R  S */
+	[X] = {	  Z, X, X, X, X, Z, Z, X, X },
+	[I] = {	  Z, I, D, D, D, I, I, I, I },
+	[W] = {	  Z, W, W, W, W, Z, Z, W, W },
+	[D] = {	  Z, D, D, C, C, Z, Z, D, D },
+	[C] = {	  Z, C, Z, C, C, Z, Z, C, C },
+	[G] = {	  Z, G, G, G, G, Z, Z, G, G },
+	[Z] = {	  Z, Z, Z, Z, Z, Z, I, Z, Z },
+	[R] = {	  Z, R, R, R, R, Z, Z, R, R },
+	[S] = {	  Z, S, S, S, S, Z, Z, S, S },
+};
+
+static const u8 front_offline[XPV_STATES][XPV_STATES] = {
+	/*	  X  I  W  D  C  G  Z  R  S */
+	[X] = {	  Z, X, X, X, X, Z, Z, X, X },
+	[I] = {	  Z, I, D, D, D, Z, Z, I, I },
+	[W] = {	  Z, W, W, W, W, Z, Z, W, W },
+	[D] = {	  Z, D, D, C, C, Z, Z, D, D },
+	[C] = {	  Z, C, Z, C, C, Z, Z, C, C },
+	[G] = {	  Z, G, G, G, G, Z, Z, G, G },
+	[Z] = {	  Z, Z, Z, Z, Z, Z, Z, Z, Z },
+	[R] = {	  Z, R, R, R, R, Z, Z, R, R },
+	[S] = {	  Z, S, S, S, S, Z, Z, S, S },
+};
+
+static void a_frontend_outlives_a_backend_that_is_wanted(void **state)
+{
+	u8 self, other;
+
+	(void)state;
+	for (self = 0; self < XPV_STATES; self++) {
+		for (other = 0; other < XPV_STATES; other++) {
+			if (xpv_front_outlive(self, other, true) != front_online[self][other])
+				ROW_FAILED("online: frontend %c, backend %c", letters[self],
+					   letters[other]);
+			if (xpv_front_outlive(self, other, false) != front_offline[self][other])
+				ROW_FAILED("offline: frontend %c, backend %c", letters[self],
+					   letters[other]);
+		}
+	}
+}
 
 static void each_end_goes_where_the_other_sends_it(void **state)
 {
@@ -325,6 +370,7 @@ int main(void)
 		cmocka_unit_test(every_state_closes_through_closing),
 		cmocka_unit_test(what_is_no_state_leads_nowhere),
 		cmocka_unit_test(each_end_goes_where_the_other_sends_it),
+		cmocka_unit_test(a_frontend_outlives_a_backend_that_is_wanted),
 		cmocka_unit_test(seeing_the_same_again_changes_nothing),
 		cmocka_unit_test(a_walk_enters_each_state_on_its_way),
 		cmocka_unit_test(a_walk_without_a_way_enters_nothing),

@@ -6,8 +6,10 @@
 . /run/lab/dom0/lib.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
-# shellcheck source=tests/lab/dom0/block.sh
-. /run/lab/dom0/block.sh
+# shellcheck source=tests/lab/dom0/blkback.sh
+. /run/lab/dom0/blkback.sh
+# shellcheck source=tests/lab/dom0/blkfront.sh
+. /run/lab/dom0/blkfront.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -268,7 +270,6 @@ pairing() {
 		verdict disk-verify disk_verify
 		verdict disk-seen-by-dom0 disk_seen_by_dom0
 		verdict disk-flush disk_flush
-		[ "$back" != xpv ] || block_backend
 		verdict net-ping net_ping 0
 		verdict net-rates net_rates
 		verdict net-payload net_payload
@@ -281,6 +282,11 @@ pairing() {
 		pv:xpv:xpv) attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
+		# Too long for every day.
+		if [ -n "${LAB_LONG-}" ]; then
+			[ "$back" != xpv ] || blkback_tests
+			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
+		fi
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front

@@ -197,7 +197,7 @@ disk_limits() {
 	[ "${1-0}" -gt 600 ] || { echo "${1-0} requests per second once the limits are gone"; return 1; }
 }
 
-block_backend() {
+blkback_tests() {
 	[ "$front" != linux ] || verdict disk-queues disk_queues
 	verdict disk-hung disk_hung
 	verdict disk-resize disk_resize

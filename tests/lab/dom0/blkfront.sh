@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What a disk can be negotiated to be, and what it lives through. Sourced by check.sh,
+# whose verdict() it uses.
+#
+#   dom0                                              guest, with two CPUs
+#   /dev/nullb0 -- vbd 51728 -- the back driver -- xvdb
+#   /dev/nullb/xpv (made here, takes discards) -- vbd 51744 -- xvdc
+
+back_driver() { [ "$back" = xpv ] && echo xpv-vbd || echo vbd; }
+front_node() { xenstore-read "/local/domain/$domid/device/vbd/$1" 2>/dev/null; }
+back_node() { xenstore-read "/local/domain/0/backend/vbd/$domid/$1" 2>/dev/null; }
+front_is() { [ "$(front_node 51728/state)" = "$1" ]; }
+
+# The frontend anew, with module parameters.
+reload_with() {
+	guest "echo vbd-51728 >/sys/bus/xen/drivers/xpv-vbd/unbind; rmmod xpv-blkfront && cd /xpv && insmod xpv-blkfront.ko $*" ||
+		{ echo "the frontend does not load with '$*'"; return 1; }
+	disk_up xvdb
+}
+
+block_restart() {
+	stop_guest && GUEST_VCPUS=2 start_guest "$kind" "$front" "$back"
+}
+
+# --- negotiation ---
+
+# As many hardware queues as the backend takes, up to the CPUs; and each is used.
+block_queues() {
+	local offered want have
+	leave_back && come_back max_queues=2 && reload_with || return
+	offered=$(back_node 51728/multi-queue-max-queues) || offered=1
+	want=$((offered < 2 ? 1 : 2))
+	have=$(guest 'ls /sys/block/xvdb/mq | wc -l')
+	[ "$have" = $want ] || { echo "$have hardware queues, not $want"; return 1; }
+	if [ $want = 1 ]; then
+		[ -n "$(front_node 51728/ring-ref0)$(front_node 51728/ring-ref)" ] && ! front_node 51728/multi-queue-num-queues ||
+			{ echo "one queue, but no flat keys"; return 1; }
+	else
+		[ "$(front_node 51728/multi-queue-num-queues)" = 2 ] && ! front_node 51728/event-channel &&
+			front_node 51728/queue-1/event-channel || { echo "two queues, but not two folders"; return 1; }
+	fi
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k "--numjobs=2 --offset_increment=16m --cpus_allowed=0,1 --cpus_allowed_policy=split" || { tail -n 3 $lab/out/verify.log; return 1; }
+	have=$(guest "grep ' xvdb\$' /proc/interrupts | awk '{ if (\$2 + \$3 > 20) n++ } END { print n }'")
+	[ "$have" = $want ] || { echo "answers came by $have event channels, not $want"; return 1; }
+	reload_with max_queues=1 && [ "$(guest 'ls /sys/block/xvdb/mq | wc -l')" = 1 ] || { echo "max_queues=1 is not heeded"; return 1; }
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
+}
+
+interrupts() { guest "awk '\$NF == \"xvdb\" { n += \$2 + \$3 } END { print n + 0 }' /proc/interrupts"; }
+
+# A ring of its own for those who look for their answers themselves: 512 of them, next to no interrupt.
+block_poll() {
+	local before after
+	leave_back && come_back max_queues=2 && reload_with max_queues=1 poll_queues=1 || return
+	[ "$(back_node 51728/multi-queue-max-queues)" = 2 ] || { echo "this backend takes a single ring"; return 0; }
+	[ "$(guest 'ls /sys/block/xvdb/mq | wc -l')" = 2 ] || { echo "no ring for polling"; return 1; }
+	before=$(interrupts)
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k "--ioengine=io_uring --hipri" || { tail -n 2 $lab/out/verify.log; return 1; }
+	after=$(interrupts)
+	[ $((after - before)) -lt 50 ] || { echo "$((after - before)) interrupts"; return 1; }
+	# Everything else has interrupts still.
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k || { echo "fio's verification failed"; return 1; }
+	reload_with
+}
+
+block_orders() {
+	local order
+	for order in 0 1 2 3 4; do
+		reload_with max_ring_page_order=$order max_queues=1 || return
+		# Of a single page nothing is said.
+		[ "$(front_node 51728/ring-page-order)" = "${order#0}" ] || { echo "order $order was not negotiated"; return 1; }
+		[ $order -gt 0 ] || front_node 51728/ring-ref || { echo "a single page without ring-ref"; return 1; }
+		[ "$(guest 'cat /sys/block/xvdb/queue/nr_requests')" = $((32 << order)) ] || { echo "order $order has another depth"; return 1; }
+		VERIFY_SIZE=1m guest_verify xvdb randwrite 4k && VERIFY_SIZE=4m guest_verify xvdb write 128k ||
+			{ echo "fio's verification failed with order $order"; return 1; }
+	done
+}
+
+# requests N BS: dd's writes of BS each cross as one request.
+requests() {
+	local before after
+	before=$(written)
+	guest "dd if=/dev/zero of=/dev/xvdb bs=$2 count=$1 oflag=direct 2>/dev/null" || return
+	after=$(written)
+	[ $((after - before)) = "$1" ] || { echo "$1 writes of $2 were $((after - before)) requests"; return 1; }
+}
+
+block_large() {
+	reload_with || return
+	requests 16 128k || return
+	# As many segments as the backend takes.
+	reload_with max_indirect_segments=256 || return
+	requests 16 1M && VERIFY_SIZE=32m guest_verify xvdb write 1m && VERIFY_SIZE=32m guest_verify xvdb read 1m ||
+		{ echo "1 MiB in a request does not work"; return 1; }
+	reload_with max_indirect_segments=0 feature_persistent=0 && VERIFY_SIZE=8m guest_verify xvdb write 128k ||
+		{ echo "no indirect requests: does not work"; return 1; }
+	reload_with
+}
+
+# A disk that takes discards, and forgets what it is told to forget.
+block_disk() {
+	local dir=/sys/kernel/config/nullb/xpv
+	[ -e /dev/nullb-xpv ] || mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+	[ -d $dir ] || { mkdir $dir && echo 64 >$dir/size && echo 1 >$dir/memory_backed && echo 1 >$dir/discard && echo 1 >$dir/power; }
+	block_file=/dev/$(ls -t /sys/block | grep -m 1 -x -e 'nullb-xpv' -e xpv -e 'nullb[2-9]')
+	[ -b "$block_file" ]
+}
+
+block_discard() {
+	local sums
+	block_disk || { echo "no disk with discards in dom0"; return 1; }
+	timeout 60 xl block-attach guest "$(disk_line "$block_file" xvdc)" && disk_up xvdc || { echo "xl block-attach failed"; return 1; }
+	if [ "$(back_node 51744/feature-discard)" != 1 ]; then
+		echo "this backend has no discard"
+		detach_disk
+		[ "$back" = xpv ]
+		return
+	fi
+	[ "$(guest 'cat /sys/block/xvdc/queue/discard_granularity')" = "$(back_node 51744/discard-granularity)" ] ||
+		{ echo "another granularity than the backend's"; return 1; }
+	# 4 MiB of noise; the third MiB is given up.
+	guest 'dd if=/dev/urandom of=/tmp/r bs=1M count=4 2>/dev/null; dd if=/tmp/r of=/dev/xvdc bs=1M conv=fsync 2>/dev/null
+		blkdiscard -o 2097152 -l 1048576 /dev/xvdc' || { echo "blkdiscard failed"; return 1; }
+	sums=$(guest 'dd if=/dev/zero of=/tmp/r bs=1M seek=2 count=1 conv=notrunc 2>/dev/null; md5sum </tmp/r')
+	[ "$sums" = "$(dd if="$block_file" iflag=direct bs=1M count=4 2>/dev/null | md5sum)" ] ||
+		{ echo "not what was to be discarded is gone"; return 1; }
+	detach_disk
+}
+
+# What the backend sees is pages of the driver's own, not the guest's.
+block_untrusted() {
+	reload_with trusted=0 feature_persistent=0 || return
+	guest 'dmesg | grep "xvdb: " | tail -n 1 | grep -q bounced' || { echo "not bounced"; return 1; }
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k && VERIFY_SIZE=4m guest_verify xvdb write 128k &&
+		VERIFY_SIZE=128k guest_verify xvdb randwrite 512 || { echo "fio's verification failed"; return 1; }
+	guest 'rm -f /tmp/r' && disk_seen_by_dom0 || return
+	reload_with
+}
+
+# --- life ---
+
+# Connected once more, with another size: the guest sees it, and hears of it.
+block_resize() {
+	local node=/local/domain/0/backend/vbd/$domid/51728 was sectors
+	was=$(xenstore-read "$node/sectors")
+	guest 'uevent sh -c "env >>/tmp/uevents" >/dev/null 2>&1 & echo $! >/tmp/uevent.pid; sleep 1'
+	for sectors in 1048576 "$was"; do
+		xenstore-write "$node/sectors" "$sectors" "$node/state" 4
+		guest "for i in \$(seq 50); do [ \$(cat /sys/block/xvdb/size) = $sectors ] && exit; sleep 0.1; done; exit 1" ||
+			{ echo "the guest sees another size than $sectors"; return 1; }
+	done
+	guest 'sleep 1; kill $(cat /tmp/uevent.pid); grep -c ^RESIZE=1 /tmp/uevents | grep -qx 2' || { echo "no uevent for each size"; return 1; }
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
+}
+
+# The job whose disk loses its backend: it lasts longer than that, and checks what it wrote.
+steady_job() { # DISK
+	echo "fio --name=steady --filename=/dev/$1 --rw=randrw --bsrange=4k-256k --iodepth=16 --ioengine=libaio --direct=1 --size=32m \
+		--rate_iops=60 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --verify_backlog=64 --time_based --runtime=$load_limit"
+}
+
+written() { guest "awk '{ print \$5 }' /sys/block/${1:-xvdb}/stat"; }
+
+# Requests complete again.
+moves() {
+	local before i
+	before=$(written "${1:-xvdb}")
+	for i in {1..40}; do
+		sleep 0.5
+		[ "$(written "${1:-xvdb}")" -le $((before + 20)) ] || return 0
+	done
+	echo "nothing more is written after the backend is back"
+	return 1
+}
+
+steady_end() {
+	guest_load_runs steady || { guest 'tail -n 3 /tmp/steady.log'; echo "fio ended: $(guest 'grep -m 1 -E "err=|verify" /tmp/steady.log')"; return 1; }
+	guest_load_stop steady || { echo "fio hangs"; return 1; }
+	guest 'grep -q "err= 0" /tmp/steady.log' || { echo "fio had errors"; return 1; }
+	# All there is now was written by that job or is whole: read it through another time.
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
+}
+
+leave_back() {
+	local d
+	for d in /sys/bus/xen-backend/drivers/"$(back_driver)"/vbd-*; do
+		echo "${d##*/}" >/sys/bus/xen-backend/drivers/"$(back_driver)"/unbind
+	done
+	case $back in xpv) rmmod xpv-blkback ;; *) rmmod xen-blkback ;; esac || { echo "the backend does not unload"; return 1; }
+}
+
+come_back() { # PARAMETER...
+	case $back in xpv) insmod $lab/modules/xpv-blkback.ko "$@" ;; *) modprobe xen-blkback "$@" ;; esac || { echo "the backend does not load"; return 1; }
+	until_ok 20 front_is 4 || { echo "frontend in state $(front_node 51728/state), backend in $(back_node 51728/state)"; return 1; }
+}
+
+block_back_returns() {
+	guest_load steady "$(steady_job xvdb)" || return
+	sleep 2
+	leave_back && sleep 3 && come_back && moves && steady_end
+}
+
+# The backend was closed when it went, and is less able when it is back.
+block_back_returns_with_less() {
+	local queues
+	leave_back && come_back max_queues=2 && reload_with max_ring_page_order=4 max_indirect_segments=256 || return
+	queues=$(guest 'ls /sys/block/xvdb/mq | wc -l')
+	guest_load steady "$(steady_job xvdb)" || return
+	sleep 2
+	leave_back || return
+	xenstore-write "/local/domain/0/backend/vbd/$domid/51728/state" 6
+	until_ok 10 front_is 1 || { echo "frontend in state $(front_node 51728/state)"; return 1; }
+	# Requests made for 256 segments have to go in pieces of 11.
+	guest 'echo 0 >/sys/module/xpv_blkfront/parameters/max_indirect_segments'
+	come_back max_ring_page_order=0 max_queues=1 feature_persistent=0 && moves || return
+	[ "$(guest 'cat /sys/block/xvdb/queue/max_hw_sectors_kb')" = 44 ] || { echo "the disk still takes large requests"; return 1; }
+	[ "$(guest 'ls /sys/block/xvdb/mq | wc -l')" = "$queues" ] || { echo "the disk has another number of hardware queues"; return 1; }
+	! front_node 51728/multi-queue-num-queues || { echo "more rings than the backend takes"; return 1; }
+	! front_node 51728/ring-page-order || { echo "the ring is larger than the backend takes"; return 1; }
+	steady_end && leave_back && come_back && reload_with
+}
+
+# Time and again, and not always politely.
+block_back_comes_and_goes() {
+	local i node=/local/domain/0/backend/vbd/$domid/51728
+	guest_load steady "$(steady_job xvdb)" || return
+	for i in 1 2 3; do
+		leave_back || return
+		[ $i != 2 ] || xenstore-write "$node/state" 5
+		sleep 1
+		come_back && moves || return
+	done
+	steady_end
+}
+
+# Nobody will come back: the toolstack's word counts, and what waits fails.
+block_detach_without_back() {
+	local begun
+	attach_disk && guest_load steady "$(steady_job xvdc)" || return
+	sleep 2
+	leave_back || return
+	begun=$SECONDS
+	timeout 60 xl block-detach guest xvdc
+	guest 'for i in $(seq 50); do [ -e /sys/block/xvdc ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has xvdc"; return 1; }
+	guest 'for i in $(seq 50); do kill -0 $(cat /tmp/steady.pid) || exit 0; sleep 0.2; done; exit 1' || { echo "fio hangs on the disk that is gone"; return 1; }
+	come_back && VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
+}
+
+# A device that never connects goes as soon as it is told to.
+block_detach_unconnected() {
+	local own=/local/domain/0/rogue/vbd/$domid/51824 other=/local/domain/$domid/device/vbd/51824 status=0
+	xenstore-write $own/frontend $other $own/frontend-id "$domid" $own/online 1 $own/state 1
+	xenstore-chmod -r $own n0 "r$domid"
+	xenstore-write "$other/backend" $own
+	xenstore-chmod -r "$other" "n$domid" r0
+	xenstore-write "$other/backend-id" 0 "$other/virtual-device" 51824 "$other/device-type" disk "$other/state" 1
+	guest 'for i in $(seq 25); do [ -e /sys/bus/xen/devices/vbd-51824/driver ] && exit; sleep 0.2; done; exit 1' || { echo "no device"; status=1; }
+	xenstore-write $own/state 6
+	sleep 1
+	[ "$(front_node 51824/state)" = 1 ] || { echo "it does not wait for a backend that is wanted"; status=1; }
+	xenstore-write $own/online 0 $own/state 5
+	until_ok 3 unconnected_closed || { echo "state $(front_node 51824/state)"; status=1; }
+	xenstore-rm "$other"
+	xenstore-rm $own
+	return $status
+}
+
+unconnected_closed() { [ "$(front_node 51824/state)" = 6 ]; }
+
+block_save() {
+	guest_load steady "$(steady_job xvdb)" || return
+	sleep 2
+	timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl save failed"; return 1; }
+	timeout 200 xl restore /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl restore failed"; return 1; }
+	rm -f /tmp/guest.save
+	domid=$(xl domid guest)
+	until_ok 20 front_is 4 || { echo "frontend in state $(front_node 51728/state)"; return 1; }
+	# The guest's agent has lost its watch: it starts with a new one.
+	GUEST_LIMIT=30 guest true || { echo "the agent does not answer"; return 1; }
+	moves && steady_end
+}
+
+blkfront_tests() {
+	verdict block-restart block_restart
+	verdict block-queues block_queues
+	verdict block-poll block_poll
+	verdict block-orders block_orders
+	verdict block-large block_large
+	verdict block-discard block_discard
+	verdict block-untrusted block_untrusted
+	verdict block-resize block_resize
+	verdict block-back-returns block_back_returns
+	verdict block-back-returns-with-less block_back_returns_with_less
+	verdict block-back-comes-and-goes block_back_comes_and_goes
+	verdict block-detach-without-back block_detach_without_back
+	verdict block-detach-unconnected block_detach_unconnected
+	verdict block-save block_save
+}
