@@ -111,11 +111,14 @@ rogue_detach() {
 rogue_noise() { exec ping -q -b -i 0.05 10.0.0.255 >/dev/null 2>&1 3>&-; }
 
 attack_backends() {
+	local noise
 	verdict rogue-front-attach rogue_attach
 	rogue_noise &
+	noise=$!
 	rogue_front vbd 51760
 	rogue_front vif 6
-	kill $!
+	kill $noise
+	wait $noise
 	verdict rogue-front-detach rogue_detach
 }
 
