@@ -16,10 +16,8 @@
  *   put FIELD=EXPR...  fill the next slot, all other fields 0
  *   extra FIELD=EXPR.. fill the next slot with a vif's extra
  *   push [EXPR]        show all slots that were filled, and EXPR more; notify
- *   index NAME EXPR    write a shared index
  *   notify             send an event
  *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these
- *   drain              take what comes, until nothing does
  *   serve MS           (back) answer everything as an honest backend would
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
  *   drop               (back) unmap the page that was grabbed last
@@ -30,7 +28,7 @@
  *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
  *
  * An expression is numbers and names with + and - between them. Names are the
- * fields of the message taken last, n, prod and cons of the ring, and pages (front).
+ * fields of the message taken last, n, and pages (front).
  */
 #include "rogue.h"
 
@@ -237,10 +235,6 @@ static u64 term(struct rogue *r, const char *name)
 		return value;
 	if (!strcmp(name, "n"))
 		return script.n;
-	if (!strcmp(name, "prod"))
-		return need_ring(r)->prod;
-	if (!strcmp(name, "cons"))
-		return need_ring(r)->cons;
 	if (rogue_symbol(r, name, &value))
 		return value;
 	f = script.ring->in ? find(script.ring->in, name, &offset) : NULL;
@@ -401,22 +395,6 @@ static void start_race(struct rogue *r, char **word)
 		die(r, "no thread for the race");
 }
 
-static void write_index(struct rogue *r, const char *name, u32 value)
-{
-	struct xpv_sring *shared = need_ring(r)->shared;
-
-	if (!strcmp(name, "req_prod"))
-		WRITE_ONCE(shared->req_prod, value);
-	else if (!strcmp(name, "req_event"))
-		WRITE_ONCE(shared->req_event, value);
-	else if (!strcmp(name, "rsp_prod"))
-		WRITE_ONCE(shared->rsp_prod, value);
-	else if (!strcmp(name, "rsp_event"))
-		WRITE_ONCE(shared->rsp_event, value);
-	else
-		die(r, "no index '%s'", name);
-}
-
 static void set(struct rogue *r, const char *key, const char *value)
 {
 	char number[24];
@@ -457,8 +435,8 @@ static void statement(struct rogue *r, char **word)
 	} verbs[] = {
 		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 }, { "connect", 0 }, { "offer", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
-		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "index", 2 }, { "notify", 0 },
-		{ "take", 0 }, { "drain", 0 }, { "serve", 1 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
+		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
+		{ "take", 0 }, { "serve", 1 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
 		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "repeat", 2 },
 	};
 	const char *verb = *word++;
@@ -502,15 +480,10 @@ static void statement(struct rogue *r, char **word)
 		put(r, net_extra, sizeof(struct xpv_net_extra), word);
 	} else if (!strcmp(verb, "push")) {
 		push(r, words ? expr(r, word[0]) : 0);
-	} else if (!strcmp(verb, "index")) {
-		write_index(r, word[0], expr(r, word[1]));
 	} else if (!strcmp(verb, "notify")) {
 		notify(r);
 	} else if (!strcmp(verb, "take")) {
 		take(r, word);
-	} else if (!strcmp(verb, "drain")) {
-		while (next(r, 500))
-			;
 	} else if (!strcmp(verb, "serve")) {
 		serve(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "grab")) {

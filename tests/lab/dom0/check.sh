@@ -107,7 +107,7 @@ segments() {
 	bytes=$(cat "${stat}_bytes") packets=$(cat "${stat}_packets")
 	"$@" || { echo "failed: $*"; return 1; }
 	bytes=$(($(cat "${stat}_bytes") - bytes)) packets=$(($(cat "${stat}_packets") - packets))
-	[ $((bytes / packets)) -ge 4000 ] || { echo "$bytes bytes in $packets packets: nothing was segmented late"; return 1; }
+	[ "$packets" -gt 0 ] && [ "$bytes" -ge $((packets * 4000)) ] || { echo "$bytes bytes in $packets packets: nothing was segmented late"; return 1; }
 }
 
 net_rates() { segments rx guest_iperf 0 3 && segments tx guest_iperf 0 3 -R; }

@@ -51,17 +51,20 @@ rogue_scripts() { # END KIND
 	done
 }
 
-# Lines "SCRIPT STATUS WHY" become verdicts.
-rogue_verdicts() { # END KIND
-	local script status why
-	while read -r script status why; do
-		verdict "rogue-$1-$2-$script" rogue_said "$status" "$why" </dev/null
+# rogue.log's lines "SCRIPT STATUS WHY" become verdicts; a script without a line has failed.
+rogue_verdicts() { # END KIND SCRIPT...
+	local end=$1 kind=$2 script
+	shift 2
+	for script; do
+		verdict "rogue-$end-$kind-$script" rogue_said "$script"
 	done
 }
 
 rogue_said() {
-	echo "$2"
-	return "$1"
+	local status why
+	read -r _ status why < <(grep "^$1 " $lab/out/rogue.log) || { echo "was not played to its end"; return 1; }
+	echo "$why"
+	return "$status"
 }
 
 # All scripts by one command: to ask the guest takes as long as a script.
@@ -73,8 +76,9 @@ rogue_front() { # KIND DEVID
 			echo \"lab: \$s\" >/dev/kmsg
 			why=\$(/xpv/rogue/rogue-front $1 $2 \$s 2>&1)
 			echo \"\$s \$? \$why\"
-		done" >$lab/out/rogue.log || echo "all 1 the guest gave no answer" >>$lab/out/rogue.log
-	rogue_verdicts front "$1" <$lab/out/rogue.log
+		done" >$lab/out/rogue.log
+	# shellcheck disable=SC2086
+	rogue_verdicts front "$1" $scripts
 	{ guest "$undisturbed"; log_since_mark; } >$lab/out/rogue.log
 	verdict "rogue-front-$1-unnoticed" quiet "$(wc -w <<<"$scripts")" <$lab/out/rogue.log
 }
@@ -87,9 +91,10 @@ rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
 		why=$(timeout 60 "$rogue/rogue-back" "$1" "$domid" "$devid" "$rogue/back/$1/$script" 2>&1)
 		echo "$script $? $why"
 		devid=$((devid + 32 * $3))
-		xenstore-exists "/local/domain/$domid/data" || { echo "rest 1 the guest died of $script"; break; }
+		xenstore-exists "/local/domain/$domid/data" || break
 	done >$lab/out/rogue.log
-	rogue_verdicts back "$1" <$lab/out/rogue.log
+	# shellcheck disable=SC2086
+	rogue_verdicts back "$1" $scripts
 	guest "$undisturbed; dmesg" >$lab/out/rogue.log
 	verdict "rogue-back-$1-unnoticed" quiet "$(wc -w <<<"$scripts")" <$lab/out/rogue.log
 	# The page that one of them kept is in the log, and is no leak.
@@ -111,11 +116,14 @@ rogue_detach() {
 rogue_noise() { exec ping -q -b -i 0.05 10.0.0.255 >/dev/null 2>&1 3>&-; }
 
 attack_backends() {
+	local noise
 	verdict rogue-front-attach rogue_attach
 	rogue_noise &
+	noise=$!
 	rogue_front vbd 51760
 	rogue_front vif 6
-	kill $!
+	kill $noise
+	wait $noise
 	verdict rogue-front-detach rogue_detach
 }
 
