@@ -13,8 +13,8 @@
 
 #include "xpv_os.h"
 
-#define XPV_RATE_MAX	(1ull << 38)	/* per second; more is as good as no limit */
-#define XPV_RATE_SAVED	25000000ull	/* ns: unused time counts for later up to this */
+#define XPV_RATE_MAX	(1ull << 37)	/* per second; more is as good as no limit */
+#define XPV_RATE_SAVED	40000000ull	/* ns: unused time counts for later up to this */
 
 struct xpv_rate {
 	u64 per_second;		/* 0: no limit */

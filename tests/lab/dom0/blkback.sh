@@ -181,7 +181,7 @@ within() { [ "$2" -ge $(($1 * 95 / 100)) ] && [ "$2" -le $(($1 * 105 / 100)) ] |
 limited() {
 	local limit=/sys/bus/xen-backend/devices/vbd-$domid-51728/$1 got status=0
 	echo "$2" >"$limit" || return
-	got=$(guest_fio xvdb "$3" "$4" 8 4) || { echo "fio failed"; status=1; }
+	got=$(guest_fio xvdb "$3" "$4" 32 4) || { echo "fio failed"; status=1; }
 	echo 0 >"$limit"
 	[ $status = 0 ] || return 1
 	# fio's megabytes are thousands of KiB.
