@@ -195,6 +195,7 @@ guest_fio() {
 # guest_verify DISK RW BS [MORE]: every block is written with a crc32c and checked
 # when read back. A read job lays the blocks down first.
 guest_verify() {
+	local GUEST_LIMIT=${GUEST_LIMIT:-180}
 	local all="fio --name=v --filename=/dev/$1 --ioengine=libaio --direct=1 --iodepth=32 --bs=$3 --size=${VERIFY_SIZE:-32m} \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0 ${4-}"
 	case $2 in
