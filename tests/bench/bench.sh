@@ -9,6 +9,8 @@ host_packages+=(gcc libc6-dev jq libxen-dev)
 dir=build/lab/bench
 out=build/bench.json
 stage_total=18
+# The clock it runs on counts them, 2 ns each.
+instructions_per_second=500000000
 
 [ -z "${BASE-}" ] || [ -s "$BASE" ] || die "BASE=$BASE: no such file; give the bench.json of an earlier run"
 
@@ -64,6 +66,7 @@ table() {
 			done
 	done
 	printf '\nfio in requests/s, tcp in Mbit/s, udp64 in packets/s at the receiving driver; -: not measured\n'
+	transport
 	printf '\n%-28s %-8s %12s %12s %12s\n' 'per operation, both sides' pair hypercalls events 'grant ops'
 	jq -r '.per_operation | sort_by([.guest, .job, .pair])[] |
 		[.guest + " " + .job, .pair, .hypercalls, .events, .grants] | @tsv' "$out" |
@@ -71,6 +74,23 @@ table() {
 			printf '%-28s %-8s %12.3f %12.3f %12.3f\n' "$job" "$pair" "$calls" "$events" "$grants"
 		done
 	printf '\nan operation is a request, a datagram, or 1448 bytes of a stream; grant ops of PVH guests are not seen\n'
+}
+
+# What a request costs beyond what the guest does for it anyhow, which is its cost on a null_blk of
+# the guest's own.
+transport() {
+	printf '\n%-28s %12s %12s %12s %8s\n' 'instructions per request' 'guest alone' 'in-tree' 'xpv' 'ratio'
+	jq -r --argjson second $instructions_per_second '
+		.rates as $r |
+		def cost($guest; $pair; $job): ([$r[] | select(.guest == $guest and .pair == $pair and .job == $job) | .value] | first | if . then $second / . else null end);
+		$r[] | select(.pair == "xpv" and (.job | test("qd[0-9]+$"))) | .guest as $g | .job as $job |
+		cost($g; "limit"; $job) as $own | select($own) |
+		[$own, cost($g; "linux"; $job) - $own, cost($g; "xpv"; $job) - $own] |
+		. + [.[2] / .[1]] | [$g + " " + $job] + . | @tsv' "$out" |
+		while IFS=$'\t' read -r job own linux xpv ratio; do
+			printf '%-28s %12.0f %12.0f %12.0f %8.2f\n' "$job" "$own" "$linux" "$xpv" "$ratio"
+		done
+	printf '\nthe pairs without what the guest needs alone, on a null_blk of its own\n'
 }
 
 change() {

@@ -119,7 +119,9 @@ guest_limits() {
 		iperf3 -s -D >/dev/null' || fail "no null_blk in the guest"
 	rest
 	while read -r job rw bs depth; do
-		[ -z "$job" ] || say "result $kind limit $job $(guest_fio nullb0 "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
+		[ -n "$job" ] || continue
+		say "result $kind limit $job $(guest_fio nullb0 "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
+		traced "$kind-limit-$job" guest_fio nullb0 "$rw" "$bs" "$depth" 2 >/dev/null
 	done <<<"$block_jobs"
 	say "result $kind limit tcp-guest-to-dom0 $(guest "iperf3 -c 127.0.0.1 -t $seconds -f m" | iperf_rate)"
 	say "result $kind limit udp64-guest-to-dom0 $(udp_rate "guest cat /sys/class/net/lo/statistics/rx_packets" guest iperf3 -c 127.0.0.1 -u -b 0 -l 64)"
