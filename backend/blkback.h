@@ -246,7 +246,8 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
 
 /*
- * Stop serving, wait until all that was taken has been answered, let go of the ring.
+ * Stop serving, wait until all that was taken has been answered, let go of the ring. What was not
+ * taken is left there, for another backend; but if there will be none, it is refused.
  * Nothing if not connected. By the device's work.
  */
 void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
@@ -261,6 +262,11 @@ struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q);
  * them, answer what is finished. Returns how many it took.
  */
 u32 xpv_blkback_io(struct xpv_blkback_queue *q);
+
+/*
+ * Answer with an error whatever else is on the ring. The thread has ended. By the device's work.
+ */
+void xpv_blkback_refuse(struct xpv_blkback_queue *q);
 
 /* blkback_rate.c APIs: */
 

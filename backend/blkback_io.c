@@ -543,3 +543,25 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 	}
 	return taken;
 }
+
+void xpv_blkback_refuse(struct xpv_blkback_queue *q)
+{
+	struct xpv_blk_req req;
+	bool notify;
+	u32 n;
+
+	spin_lock_irq(&q->lock);
+	for (n = xpv_back_pending(&q->ring); n; n--) {
+		union xpv_blk_slot slot;
+
+		xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
+		xpv_blk_decode(q->dev->abi, &slot, &req);
+		xpv_blk_respond(q->dev->abi, xpv_back_next(&q->ring), req.id, req.op,
+				xpv_blk_status(-ENODEV));
+	}
+	notify = xpv_back_publish(&q->ring);
+	spin_unlock_irq(&q->lock);
+
+	if (notify)
+		notify_remote_via_irq(q->irq);
+}

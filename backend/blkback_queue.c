@@ -283,6 +283,9 @@ void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q)
 	 */
 	kthread_stop(q->thread);
 	q->thread = NULL;
+	/* There are frontends that wait for every answer before they let go of the disk. */
+	if (q->dev->gone)
+		xpv_blkback_refuse(q);
 	/* An event may still wake the queue, but nobody is there. */
 	unbind_from_irqhandler(q->irq, q);
 	q->irq = 0;

@@ -137,6 +137,21 @@ static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_sh
 	return BLK_STS_OK;
 }
 
+/* Between a page of ours, at @off, and a request's data. A whole page goes by what copies pages. */
+static void copy_part(void *ours, u32 off, const struct bio_vec *bv, u32 done, u32 len, bool out)
+{
+	if (likely(len == XPV_PAGE_SIZE)) {
+		if (out)
+			copy_highpage(virt_to_page(ours), bv->bv_page);
+		else
+			copy_highpage(bv->bv_page, virt_to_page(ours));
+	} else if (out) {
+		memcpy_from_page(ours + off, bv->bv_page, bv->bv_offset + done, len);
+	} else {
+		memcpy_to_page(bv->bv_page, bv->bv_offset + done, ours + off, len);
+	}
+}
+
 /* Move the data of a bounced request between its own pages and ours. */
 static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
 {
@@ -149,13 +164,9 @@ static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
 
 		for (done = 0; done < bv.bv_len && pos < end; done += len, pos += len) {
 			u32 off = pos % XPV_PAGE_SIZE;
-			void *ours = sh->held[pos / XPV_PAGE_SIZE].addr + off;
 
 			len = min3(bv.bv_len - done, XPV_PAGE_SIZE - off, end - pos);
-			if (out)
-				memcpy_from_page(ours, bv.bv_page, bv.bv_offset + done, len);
-			else
-				memcpy_to_page(bv.bv_page, bv.bv_offset + done, ours, len);
+			copy_part(sh->held[pos / XPV_PAGE_SIZE].addr, off, &bv, done, len, out);
 		}
 	}
 }

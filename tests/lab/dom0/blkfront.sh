@@ -114,7 +114,7 @@ block_discard() {
 	if [ "$(back_node 51744/feature-discard)" != 1 ]; then
 		echo "this backend has no discard"
 		detach_disk
-		[ "$back" = xpv ]
+		[ "$back" != xpv ]
 		return
 	fi
 	[ "$(guest 'cat /sys/block/xvdc/queue/discard_granularity')" = "$(back_node 51744/discard-granularity)" ] ||
