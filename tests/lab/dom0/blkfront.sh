@@ -40,7 +40,7 @@ block_queues() {
 		[ "$(front_node 51728/multi-queue-num-queues)" = 2 ] && ! front_node 51728/event-channel &&
 			front_node 51728/queue-1/event-channel || { echo "two queues, but not two folders"; return 1; }
 	fi
-	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k "--numjobs=2 --offset_increment=16m --cpus_allowed=0,1 --cpus_allowed_policy=split" || { tail -n 3 $lab/out/verify.log; return 1; }
+	verify_cpus xvdb || { tail -n 3 $lab/out/verify.log; return 1; }
 	have=$(guest "grep ' xvdb\$' /proc/interrupts | awk '{ if (\$2 + \$3 > 20) n++ } END { print n }'")
 	[ "$have" = $want ] || { echo "answers came by $have event channels, not $want"; return 1; }
 	reload_with max_queues=1 && [ "$(guest 'ls /sys/block/xvdb/mq | wc -l')" = 1 ] || { echo "max_queues=1 is not heeded"; return 1; }

@@ -204,6 +204,14 @@ guest_verify() {
 	esac
 }
 
+# verify_cpus DISK: from both CPUs at once, by a process each: a fio that pins several jobs crashes.
+verify_cpus() {
+	local GUEST_LIMIT=${GUEST_LIMIT:-180}
+	local all="fio --filename=/dev/$1 --ioengine=libaio --direct=1 --iodepth=32 --bs=4k --size=2m --rw=randwrite \
+		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --do_verify=1"
+	guest "$all --name=a --cpus_allowed=0 & $all --name=b --offset=8m --cpus_allowed=1 && wait \$!" >"$lab/out/verify.log"
+}
+
 # guest_iperf N SECONDS [MORE]: Mbit/s as the receiver counts; -R is dom0 to guest.
 guest_iperf() {
 	local out
