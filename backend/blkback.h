@@ -136,6 +136,7 @@ enum xpv_blkback_news {
 struct xpv_blkback_device {
 	struct xenbus_device *xdev;	/* ours to refer to until we are freed, */
 	char *front_node;		/* but its otherend goes when the driver is unbound */
+	unsigned int vbd;		/* its number, as in the names of its nodes */
 
 	/*
 	 * The device lives in this work item, from InitWait until it is freed: a disk that hangs

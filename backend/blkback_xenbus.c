@@ -446,6 +446,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	if (!dev)
 		return -ENOMEM;
 	dev->xdev = xdev;
+	dev->vbd = simple_strtoul(kbasename(xdev->nodename), NULL, 10);
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
 	INIT_DELAYED_WORK(&dev->work, see_to_news);
