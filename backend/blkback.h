@@ -146,6 +146,7 @@ struct xpv_blkback_device {
 	struct delayed_work work;
 	unsigned long news;		/* bits of enum xpv_blkback_news; above, the peer's last state */
 	bool done;			/* all is let go of, xenwatch may unregister the device */
+	struct dentry *debug;		/* its file in debugfs */
 	struct completion *released;	/* whom to tell that it is freed, if it was removed */
 	struct xenbus_watch own_watch;	/* on our own state */
 	struct xenbus_watch disk_watch;	/* on physical-device */
@@ -232,6 +233,16 @@ int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev);
 
 /* No attribute is being read any more when it returns. */
 void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
+
+/* blkback_debugfs.c APIs: */
+
+void xpv_blkback_debugfs_init(void);
+void xpv_blkback_debugfs_exit(void);
+
+void xpv_blkback_debugfs_add(struct xpv_blkback_device *dev);
+
+/* Nobody is looking any more when it returns. Process context. */
+void xpv_blkback_debugfs_remove(struct xpv_blkback_device *dev);
 
 /* blkback_queue.c APIs: */
 

@@ -27,16 +27,23 @@ MODULE_PARM_DESC(persistent_grant_unused_seconds, "How long an unused grant stay
 
 static int __init init(void)
 {
+	int err;
+
 	if (!xen_domain())
 		return -ENODEV;
 	xpv_blkback_max_ring_order = min(xpv_blkback_max_ring_order, XPV_RING_MAX_ORDER);
-	return xpv_blkback_register();
+	xpv_blkback_debugfs_init();
+	err = xpv_blkback_register();
+	if (err)
+		xpv_blkback_debugfs_exit();
+	return err;
 }
 module_init(init);
 
 static void __exit quit(void)
 {
 	xpv_blkback_unregister();
+	xpv_blkback_debugfs_exit();
 }
 module_exit(quit);
 

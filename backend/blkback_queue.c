@@ -205,7 +205,9 @@ static void unmap_ring(struct xpv_blkback_queue *q)
 {
 	void *shared = q->ring.shared;
 
+	spin_lock_irq(&q->lock);
 	xpv_ring_detach(&q->ring);
+	spin_unlock_irq(&q->lock);
 	xenbus_unmap_ring_vfree(q->dev->xdev, shared);
 }
 
@@ -217,7 +219,10 @@ static int map_ring(struct xpv_blkback_queue *q, struct xpv_blkback_ring_info *i
 	err = xenbus_map_ring_valloc(q->dev->xdev, info->gref, info->pages, &shared);
 	if (err)
 		return err;
+	/* Nobody but who looks at the queue from outside is there yet. */
+	spin_lock_irq(&q->lock);
 	err = xpv_back_attach(&q->ring, shared, info->pages, xpv_blk_stride(q->dev->abi));
+	spin_unlock_irq(&q->lock);
 	if (err)
 		xenbus_unmap_ring_vfree(q->dev->xdev, shared);
 	return err;

@@ -427,6 +427,7 @@ static void remove(struct xenbus_device *xdev)
 	/* The frontend's watch is gone already. Then, but for its threads, nobody knows @dev. */
 	unwatch(&dev->own_watch);
 	unwatch(&dev->disk_watch);
+	xpv_blkback_debugfs_remove(dev);
 	xpv_blkback_sysfs_remove(dev);
 	dev_set_drvdata(&xdev->dev, NULL);
 
@@ -484,6 +485,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 				   "%s/physical-device", xdev->nodename);
 	if (err)
 		goto err_unwatch;
+	xpv_blkback_debugfs_add(dev);
 	return 0;
 
 err_unwatch:
