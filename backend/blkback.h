@@ -42,6 +42,15 @@
 
 struct xpv_blkback_queue;
 
+/* What the devices of one domain share. */
+struct xpv_blkback_domain {
+	struct list_head link;		/* of all domains; as @devices, under a lock of its own */
+	unsigned int devices;		/* that refer to it */
+	domid_t id;
+	atomic_t grants;		/* that stay mapped */
+	unsigned int refusals;		/* of more; counted roughly, only changes matter */
+};
+
 /* A page of the peer's that a request needs. */
 struct xpv_blkback_page {
 	struct xpv_cached *cached;	/* our pin in the queue's cache, or NULL: */
@@ -100,6 +109,7 @@ struct xpv_blkback_queue {
 	bool reported;			/* that the ring is broken */
 	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
 	bool overflow;			/* the cache was full when something was to be added */
+	unsigned int refusals;		/* the domain's, at the last xpv_blkback_tidy() */
 	struct xpv_batch batch;
 	struct xpv_mapping evicted[XPV_BATCH_MAX];
 	struct xpv_blkback_stats stats;
@@ -172,6 +182,7 @@ struct xpv_blkback_device {
 	struct xpv_rate bytes;
 	bool limited;			/* by one of them */
 
+	struct xpv_blkback_domain *domain;	/* constant */
 	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
 	unsigned int max_queues;	/* offered; constant */
 	/* Each is made when first needed, and kept; who reads its statistics acquires it. */
@@ -180,7 +191,6 @@ struct xpv_blkback_device {
 
 /* What a queue is connected by. */
 struct xpv_blkback_ring_info {
-	u32 grants;			/* that it may keep mapped */
 	unsigned int event_channel;
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
@@ -197,7 +207,7 @@ static inline struct xpv_mapping *xpv_blkback_mapping(struct xpv_blkback_page *p
 extern unsigned int xpv_blkback_max_queues;
 extern unsigned int xpv_blkback_max_ring_order;
 extern bool xpv_blkback_persistent;
-extern unsigned int xpv_blkback_max_grants;
+extern unsigned int xpv_blkback_domain_grants;
 extern unsigned int xpv_blkback_unused_seconds;
 
 /* blkback_xenbus.c APIs: */
@@ -288,10 +298,23 @@ void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct list_he
 /* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
 void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);
 
+/* blkback_domain.c APIs: */
+
+/* That of domain @id, or NULL for want of memory; for each there is a put. Process context. */
+struct xpv_blkback_domain *xpv_blkback_domain_get(domid_t id);
+void xpv_blkback_domain_put(struct xpv_blkback_domain *dom);
+
+/* Whether one more grant may stay mapped; then it counts until it is uncharged. Any context. */
+bool xpv_blkback_domain_charge(struct xpv_blkback_domain *dom);
+void xpv_blkback_domain_uncharge(struct xpv_blkback_domain *dom, u32 n);
+
+/* How many too many stay mapped, now that fewer may. */
+u32 xpv_blkback_domain_excess(const struct xpv_blkback_domain *dom);
+
 /* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
 
-/* Let up to @most grants stay mapped, 0 for none. Returns 0 or -ENOMEM. By the device's work. */
-int xpv_blkback_grants_init(struct xpv_blkback_queue *q, u32 most);
+/* Let grants stay mapped, if the device is persistent. Returns 0 or -ENOMEM. By the device's work. */
+int xpv_blkback_grants_init(struct xpv_blkback_queue *q);
 
 /* Unmap all that stayed mapped. The thread has ended. By the device's work. */
 void xpv_blkback_grants_exit(struct xpv_blkback_queue *q);
@@ -316,7 +339,10 @@ void xpv_blkback_unmap(struct xpv_blkback_queue *q);
 /* Unmap up to a batch of idle mappings last used before @before. Returns how many. */
 u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before);
 
-/* From time to time: what has been idle for long goes, and some more if there are too many. */
+/*
+ * From time to time: what has been idle for long goes, and some more if there are too many,
+ * here or in the domain.
+ */
 void xpv_blkback_tidy(struct xpv_blkback_queue *q);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Module parameters, named and meant as the in-tree driver's; loading and unloading. */
+/* Module parameters, where named as the in-tree driver's then meant so too; loading and unloading. */
 #include "blkback.h"
 
 #include <linux/module.h>
@@ -17,9 +17,10 @@ bool xpv_blkback_persistent = true;
 module_param_named(feature_persistent, xpv_blkback_persistent, bool, 0644);
 MODULE_PARM_DESC(feature_persistent, "Offer to keep grants mapped; for connections made from now on");
 
-unsigned int xpv_blkback_max_grants = 1056;
-module_param_named(max_persistent_grants, xpv_blkback_max_grants, uint, 0644);
-MODULE_PARM_DESC(max_persistent_grants, "Grants a device keeps mapped, all its queues together; for connections made from now on");
+/* All that a disk of xpv-blkfront's uses when it is busiest: 4 queues of 128 requests of 33 pages. */
+unsigned int xpv_blkback_domain_grants = 16896;
+module_param_named(max_persistent_grants_per_domain, xpv_blkback_domain_grants, uint, 0644);
+MODULE_PARM_DESC(max_persistent_grants_per_domain, "Grants of one domain kept mapped, all its disks together, as soon as it is written (default 16896); 0: none");
 
 unsigned int xpv_blkback_unused_seconds = 60;
 module_param_named(persistent_grant_unused_seconds, xpv_blkback_unused_seconds, uint, 0644);

@@ -253,7 +253,7 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	err = make_requests(q, q->ring.size);
 	if (err)
 		goto err_unmap_ring;
-	err = xpv_blkback_grants_init(q, info->grants);
+	err = xpv_blkback_grants_init(q);
 	if (err)
 		goto err_free_requests;
 	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(q->dev->xdev, info->event_channel,

@@ -120,9 +120,9 @@ static void disconnect(struct xpv_blkback_device *dev)
 
 /* Queue @i, of those in @choice. With several, each has a folder. */
 static int connect_queue(struct xpv_blkback_device *dev, const struct choice *choice,
-			 unsigned int i, u32 grants)
+			 unsigned int i)
 {
-	struct xpv_blkback_ring_info info = { .grants = grants };
+	struct xpv_blkback_ring_info info;
 	char *dir = choice->queues == 1 ? kstrdup(dev->front_node, GFP_KERNEL) :
 		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->front_node, i);
 	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
@@ -143,15 +143,11 @@ static int connect_queue(struct xpv_blkback_device *dev, const struct choice *ch
 
 static int connect_queues(struct xpv_blkback_device *dev, const struct choice *choice)
 {
-	u32 grants = choice->persistent ? READ_ONCE(xpv_blkback_max_grants) : 0;
 	int err = 0;
 
-	dev->persistent = grants;
-	/* The limit is the device's; it is missed by less than a grant per queue. */
-	if (grants)
-		grants = max(grants / choice->queues, 1u);
+	dev->persistent = choice->persistent && READ_ONCE(xpv_blkback_domain_grants);
 	while (!err && dev->nr_queues < choice->queues) {
-		err = connect_queue(dev, choice, dev->nr_queues, grants);
+		err = connect_queue(dev, choice, dev->nr_queues);
 		if (!err)
 			dev->nr_queues++;
 	}
@@ -325,6 +321,7 @@ static void free_device(struct xpv_blkback_device *dev)
 	cancel_delayed_work(&dev->work);
 	for (i = 0; i < dev->max_queues; i++)
 		kvfree(dev->queue[i]);
+	xpv_blkback_domain_put(dev->domain);
 	xpv_bdev_close(&dev->disk);
 	kfree(dev->mode);
 	kfree(dev->front_node);
@@ -463,6 +460,9 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->front_node = kstrdup(xdev->otherend, GFP_KERNEL);
 	if (!dev->front_node)
 		goto err_free;
+	dev->domain = xpv_blkback_domain_get(xdev->otherend_id);
+	if (!dev->domain)
+		goto err_free;
 	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-max-indirect-segments", "%u",
 			    XPV_BLK_MAX_SEGS);
 	if (!err)
@@ -472,10 +472,10 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 		err = xenbus_printf(XBT_NIL, xdev->nodename, "multi-queue-max-queues", "%u",
 				    dev->max_queues);
 	if (err)
-		goto err_free;
+		goto err_put_domain;
 	err = xpv_blkback_sysfs_add(dev);
 	if (err)
-		goto err_free;
+		goto err_put_domain;
 	err = xenbus_watch_pathfmt(xdev, &dev->own_watch, NULL, own_changed, "%s/state",
 				   xdev->nodename);
 	if (err)
@@ -493,6 +493,8 @@ err_unwatch:
 	cancel_delayed_work_sync(&dev->work);
 err_remove_sysfs:
 	xpv_blkback_sysfs_remove(dev);
+err_put_domain:
+	xpv_blkback_domain_put(dev->domain);
 err_free:
 	dev_set_drvdata(&xdev->dev, NULL);
 	kfree(dev->front_node);
