@@ -97,6 +97,7 @@ struct xpv_blkback_queue {
 	struct xpv_blkback_request *request;	/* all of them, ring.size */
 	wait_queue_head_t wq;		/* the thread sleeps here, and nobody else */
 	bool event;			/* set by the interrupt, taken by the thread, which owes an EOI then */
+	bool squeezed;			/* set when memory is short, taken by the thread */
 	atomic_t inflight;		/* taken and not answered; the last thing a request touches */
 
 	/* The thread's alone: */
@@ -183,6 +184,7 @@ struct xpv_blkback_device {
 	bool limited;			/* by one of them */
 
 	struct xpv_blkback_domain *domain;	/* constant */
+	unsigned long squeezed;		/* jiffies of the last call to give memory back; the bus's */
 	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
 	unsigned int max_queues;	/* offered; constant */
 	/* Each is made when first needed, and kept; who reads its statistics acquires it. */
@@ -267,6 +269,9 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 /* From the next round on, requests are checked against the limits of the device as they are now. */
 void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
 
+/* Memory is short: have the queue give back what it does not use now. Any context. */
+void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q);
+
 /*
  * Stop serving, wait until all that was taken has been answered, let go of the ring.
  * Nothing if not connected. By the device's work.
@@ -341,7 +346,7 @@ u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before);
 
 /*
  * From time to time: what has been idle for long goes, and some more if there are too many,
- * here or in the domain.
+ * here or in the domain. At once, all that is idle, if memory is short.
  */
 void xpv_blkback_tidy(struct xpv_blkback_queue *q);
 

@@ -37,12 +37,17 @@ int xpv_blkback_grants_init(struct xpv_blkback_queue *q)
 	return xpv_cache_init(&q->grants, min(q->ring.size, FULL_SLOTS) * PAGES_PER_SLOT);
 }
 
+static void evict_older(struct xpv_blkback_queue *q, u64 before)
+{
+	while (xpv_blkback_evict(q, XPV_BATCH_MAX, before) == XPV_BATCH_MAX)
+		;
+}
+
 void xpv_blkback_grants_exit(struct xpv_blkback_queue *q)
 {
 	if (!q->grants.capacity)
 		return;
-	while (xpv_blkback_evict(q, XPV_BATCH_MAX, U64_MAX))
-		;
+	evict_older(q, U64_MAX);
 	xpv_cache_destroy(&q->grants);
 }
 
@@ -253,16 +258,20 @@ void xpv_blkback_tidy(struct xpv_blkback_queue *q)
 {
 	u64 age = (u64)READ_ONCE(xpv_blkback_unused_seconds) * HZ, now = get_jiffies_64();
 	struct xpv_blkback_device *dev = q->dev;
+	bool squeezed = READ_ONCE(q->squeezed);
 
-	if (time_before(jiffies, q->tidied + TIDY_INTERVAL))
+	if (!squeezed && time_before(jiffies, q->tidied + TIDY_INTERVAL))
 		return;
 	q->tidied = jiffies;
+	if (squeezed)
+		WRITE_ONCE(q->squeezed, false);
 
 	if (dev->persistent) {
-		if (age && age < now)
-			while (xpv_blkback_evict(q, XPV_BATCH_MAX, now - age) == XPV_BATCH_MAX)
-				;
+		if (squeezed)
+			evict_older(q, U64_MAX);
+		else if (age && age < now)
+			evict_older(q, now - age);
 		shed(q);
 	}
-	gnttab_page_cache_shrink(&dev->pages, SPARE_PAGES);
+	gnttab_page_cache_shrink(&dev->pages, squeezed ? 0 : SPARE_PAGES);
 }

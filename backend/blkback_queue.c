@@ -70,7 +70,7 @@ static void report(struct xpv_blkback_queue *q)
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || !list_empty(&q->done) || !list_empty(&q->again) ||
+	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !list_empty(&q->done) || !list_empty(&q->again) ||
 	       kthread_should_stop() || (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
@@ -235,12 +235,19 @@ void xpv_blkback_queue_limit(struct xpv_blkback_queue *q)
 	spin_unlock_irq(&q->lock);
 }
 
+void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q)
+{
+	WRITE_ONCE(q->squeezed, true);
+	wake_up(&q->wq);
+}
+
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info)
 {
 	int err;
 
 	q->event = false;
+	q->squeezed = false;
 	q->hungry = false;
 	q->reported = false;
 	q->tries = 0;

@@ -30,6 +30,9 @@ static struct workqueue_struct *works;
 			xenbus_dev_error((dev)->xdev, err, __VA_ARGS__);	\
 	} while (0)
 
+/* Reclaim goes on for as long as it takes, and calls all the time. */
+#define SQUEEZE_INTERVAL	(HZ / 10)
+
 #define NO_ORDER	INT_MAX		/* there is no `ring-page-order` */
 
 /* What the frontend chose for the device as a whole. */
@@ -447,6 +450,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->vbd = simple_strtoul(kbasename(xdev->nodename), NULL, 10);
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
+	dev->squeezed = jiffies;
 	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
@@ -502,6 +506,27 @@ err_free:
 	return err;
 }
 
+/*
+ * Memory is being reclaimed, by anybody who wants some: what we have to give, the queues' own threads
+ * give. The bus does not call this while a device is bound or unbound, nor twice at a time.
+ */
+static void reclaim_memory(struct xenbus_device *xdev)
+{
+	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	unsigned int i;
+
+	if (!dev || time_before(jiffies, dev->squeezed + SQUEEZE_INTERVAL))
+		return;
+	dev->squeezed = jiffies;
+	for (i = 0; i < dev->max_queues; i++) {
+		/* Pairs with the release in connect_queue(). */
+		struct xpv_blkback_queue *q = smp_load_acquire(&dev->queue[i]);
+
+		if (q)
+			xpv_blkback_queue_squeeze(q);
+	}
+}
+
 static const struct xenbus_device_id ids[] = {
 	{ "vbd" },
 	{ "" }
@@ -515,6 +540,7 @@ static struct xenbus_driver driver = {
 	.probe = probe,
 	.remove = remove,
 	.otherend_changed = front_changed,
+	.reclaim_memory = reclaim_memory,
 };
 
 int xpv_blkback_register(void)
