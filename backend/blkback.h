@@ -31,6 +31,7 @@
 
 #include <xpv/blkif.h>
 #include <xpv/grant.h>
+#include <xpv/poll.h>
 #include <xpv/rate.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
@@ -106,6 +107,7 @@ struct xpv_blkback_queue {
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
+	struct xpv_poll poll;		/* pauses between requests, if they are of interest */
 	unsigned long pause;		/* jiffies until a limit lets more through; 0: none holds us */
 	bool reported;			/* that the ring is broken */
 	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
@@ -211,6 +213,7 @@ extern unsigned int xpv_blkback_max_ring_order;
 extern bool xpv_blkback_persistent;
 extern unsigned int xpv_blkback_domain_grants;
 extern unsigned int xpv_blkback_unused_seconds;
+extern unsigned int xpv_blkback_poll_us;
 
 /* blkback_xenbus.c APIs: */
 

@@ -26,6 +26,10 @@ unsigned int xpv_blkback_unused_seconds = 60;
 module_param_named(persistent_grant_unused_seconds, xpv_blkback_unused_seconds, uint, 0644);
 MODULE_PARM_DESC(persistent_grant_unused_seconds, "How long an unused grant stays mapped; 0: for ever");
 
+unsigned int xpv_blkback_poll_us;
+module_param_named(poll_us, xpv_blkback_poll_us, uint, 0644);
+MODULE_PARM_DESC(poll_us, "Microseconds, up to 1000, that a queue's thread looks for the next request before it sleeps, as long as requests come that soon; 0: never (default)");
+
 static int __init init(void)
 {
 	int err;

@@ -7,11 +7,14 @@
 
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <xen/events.h>
 
 #define STARVED_WAIT	msecs_to_jiffies(10)	/* for room that somebody else has to make */
 #define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
+#define MOST_POLL_US	1000u
 
 struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
 						 unsigned int index)
@@ -74,6 +77,36 @@ static bool roused(struct xpv_blkback_queue *q)
 	       kthread_should_stop() || (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
+/* ns that the thread may look for a request, 0 for not at all. */
+static u64 poll_time(void)
+{
+	return min(READ_ONCE(xpv_blkback_poll_us), MOST_POLL_US) * (u64)NSEC_PER_USEC;
+}
+
+/*
+ * Look for the next request for a while, as long as nobody else wants the CPU: it may come sooner
+ * than an event of it would wake us, and the peer is spared to send one. Returns whether there is
+ * anything to do.
+ */
+static bool poll(struct xpv_blkback_queue *q)
+{
+	u64 now, most = poll_time();
+
+	if (likely(!most) || unlikely(xpv_ring_broken(&q->ring)))
+		return false;
+	now = ktime_get_ns();
+	xpv_poll_pause(&q->poll, now);
+	while (xpv_poll_on(&q->poll, now, most)) {
+		if (xpv_back_peek(&q->ring) || roused(q))
+			return true;
+		if (need_resched() || !single_task_running())
+			break;
+		cpu_relax();
+		now = ktime_get_ns();
+	}
+	return false;
+}
+
 static void wait(struct xpv_blkback_queue *q)
 {
 	long timeout = MAX_SCHEDULE_TIMEOUT;
@@ -105,6 +138,7 @@ static int serve(void *data)
 	bool owed = false, useful = false;
 
 	for (;;) {
+		u64 now = 0;
 		u32 taken;
 
 		/*
@@ -115,7 +149,11 @@ static int serve(void *data)
 			WRITE_ONCE(q->event, false);
 			owed = true;
 		}
+		if (unlikely(q->poll.idle))
+			now = ktime_get_ns();
 		taken = xpv_blkback_io(q);
+		if (unlikely(now) && taken)
+			xpv_poll_work(&q->poll, now, poll_time());
 		useful |= taken != 0;
 		xpv_blkback_tidy(q);
 		cond_resched();
@@ -124,7 +162,7 @@ static int serve(void *data)
 			if (!atomic_read(&q->inflight))
 				return 0;
 		} else if (list_empty(&q->starved) && likely(!q->pause)) {
-			if (taken == XPV_BLKBACK_ROUND || arm(q))
+			if (taken == XPV_BLKBACK_ROUND || poll(q) || arm(q))
 				continue;
 			if (unlikely(xpv_ring_broken(&q->ring))) {
 				report(q);
@@ -252,6 +290,7 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	q->reported = false;
 	q->tries = 0;
 	q->tidied = jiffies;
+	memset(&q->poll, 0, sizeof(q->poll));
 	xpv_blkback_queue_limit(q);
 
 	err = map_ring(q, info);
