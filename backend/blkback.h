@@ -31,6 +31,7 @@
 
 #include <xpv/blkif.h>
 #include <xpv/grant.h>
+#include <xpv/poll.h>
 #include <xpv/rate.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
@@ -41,6 +42,15 @@
 #define XPV_BLKBACK_ROUND	64u	/* requests taken at once */
 
 struct xpv_blkback_queue;
+
+/* What the devices of one domain share. */
+struct xpv_blkback_domain {
+	struct list_head link;		/* of all domains; as @devices, under a lock of its own */
+	unsigned int devices;		/* that refer to it */
+	domid_t id;
+	atomic_t grants;		/* that stay mapped */
+	unsigned int refusals;		/* of more; counted roughly, only changes matter */
+};
 
 /* A page of the peer's that a request needs. */
 struct xpv_blkback_page {
@@ -88,6 +98,7 @@ struct xpv_blkback_queue {
 	struct xpv_blkback_request *request;	/* all of them, ring.size */
 	wait_queue_head_t wq;		/* the thread sleeps here, and nobody else */
 	bool event;			/* set by the interrupt, taken by the thread, which owes an EOI then */
+	bool squeezed;			/* set when memory is short, taken by the thread */
 	atomic_t inflight;		/* taken and not answered; the last thing a request touches */
 
 	/* The thread's alone: */
@@ -96,10 +107,12 @@ struct xpv_blkback_queue {
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
+	struct xpv_poll poll;		/* pauses between requests, if they are of interest */
 	unsigned long pause;		/* jiffies until a limit lets more through; 0: none holds us */
 	bool reported;			/* that the ring is broken */
 	unsigned long tidied;		/* jiffies of the last xpv_blkback_tidy() */
 	bool overflow;			/* the cache was full when something was to be added */
+	unsigned int refusals;		/* the domain's, at the last xpv_blkback_tidy() */
 	struct xpv_batch batch;
 	struct xpv_mapping evicted[XPV_BATCH_MAX];
 	struct xpv_blkback_stats stats;
@@ -136,6 +149,7 @@ enum xpv_blkback_news {
 struct xpv_blkback_device {
 	struct xenbus_device *xdev;	/* ours to refer to until we are freed, */
 	char *front_node;		/* but its otherend goes when the driver is unbound */
+	unsigned int vbd;		/* its number, as in the names of its nodes */
 
 	/*
 	 * The device lives in this work item, from InitWait until it is freed: a disk that hangs
@@ -145,6 +159,7 @@ struct xpv_blkback_device {
 	struct delayed_work work;
 	unsigned long news;		/* bits of enum xpv_blkback_news; above, the peer's last state */
 	bool done;			/* all is let go of, xenwatch may unregister the device */
+	struct dentry *debug;		/* its file in debugfs */
 	struct completion *released;	/* whom to tell that it is freed, if it was removed */
 	struct xenbus_watch own_watch;	/* on our own state */
 	struct xenbus_watch disk_watch;	/* on physical-device */
@@ -170,6 +185,8 @@ struct xpv_blkback_device {
 	struct xpv_rate bytes;
 	bool limited;			/* by one of them */
 
+	struct xpv_blkback_domain *domain;	/* constant */
+	unsigned long squeezed;		/* jiffies of the last call to give memory back; the bus's */
 	struct gnttab_page_cache pages;	/* where the peer's pages may appear; has its own lock */
 	unsigned int max_queues;	/* offered; constant */
 	/* Each is made when first needed, and kept; who reads its statistics acquires it. */
@@ -178,7 +195,6 @@ struct xpv_blkback_device {
 
 /* What a queue is connected by. */
 struct xpv_blkback_ring_info {
-	u32 grants;			/* that it may keep mapped */
 	unsigned int event_channel;
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
@@ -195,8 +211,9 @@ static inline struct xpv_mapping *xpv_blkback_mapping(struct xpv_blkback_page *p
 extern unsigned int xpv_blkback_max_queues;
 extern unsigned int xpv_blkback_max_ring_order;
 extern bool xpv_blkback_persistent;
-extern unsigned int xpv_blkback_max_grants;
+extern unsigned int xpv_blkback_domain_grants;
 extern unsigned int xpv_blkback_unused_seconds;
+extern unsigned int xpv_blkback_poll_us;
 
 /* blkback_xenbus.c APIs: */
 
@@ -232,6 +249,16 @@ int xpv_blkback_sysfs_add(struct xpv_blkback_device *dev);
 /* No attribute is being read any more when it returns. */
 void xpv_blkback_sysfs_remove(struct xpv_blkback_device *dev);
 
+/* blkback_debugfs.c APIs: */
+
+void xpv_blkback_debugfs_init(void);
+void xpv_blkback_debugfs_exit(void);
+
+void xpv_blkback_debugfs_add(struct xpv_blkback_device *dev);
+
+/* Nobody is looking any more when it returns. Process context. */
+void xpv_blkback_debugfs_remove(struct xpv_blkback_device *dev);
+
 /* blkback_queue.c APIs: */
 
 /* Queue @index of @dev, not connected; kvfree() is all it takes to be rid of it. Or NULL. */
@@ -244,6 +271,9 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 
 /* From the next round on, requests are checked against the limits of the device as they are now. */
 void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
+
+/* Memory is short: have the queue give back what it does not use now. Any context. */
+void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q);
 
 /*
  * Stop serving, wait until all that was taken has been answered, let go of the ring. What was not
@@ -282,10 +312,23 @@ void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct list_he
 /* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
 void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);
 
+/* blkback_domain.c APIs: */
+
+/* That of domain @id, or NULL for want of memory; for each there is a put. Process context. */
+struct xpv_blkback_domain *xpv_blkback_domain_get(domid_t id);
+void xpv_blkback_domain_put(struct xpv_blkback_domain *dom);
+
+/* Whether one more grant may stay mapped; then it counts until it is uncharged. Any context. */
+bool xpv_blkback_domain_charge(struct xpv_blkback_domain *dom);
+void xpv_blkback_domain_uncharge(struct xpv_blkback_domain *dom, u32 n);
+
+/* How many too many stay mapped, now that fewer may. */
+u32 xpv_blkback_domain_excess(const struct xpv_blkback_domain *dom);
+
 /* blkback_grant.c APIs: by the queue's thread, unless another context is named. */
 
-/* Let up to @most grants stay mapped, 0 for none. Returns 0 or -ENOMEM. By the device's work. */
-int xpv_blkback_grants_init(struct xpv_blkback_queue *q, u32 most);
+/* Let grants stay mapped, if the device is persistent. Returns 0 or -ENOMEM. By the device's work. */
+int xpv_blkback_grants_init(struct xpv_blkback_queue *q);
 
 /* Unmap all that stayed mapped. The thread has ended. By the device's work. */
 void xpv_blkback_grants_exit(struct xpv_blkback_queue *q);
@@ -310,7 +353,10 @@ void xpv_blkback_unmap(struct xpv_blkback_queue *q);
 /* Unmap up to a batch of idle mappings last used before @before. Returns how many. */
 u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before);
 
-/* From time to time: what has been idle for long goes, and some more if there are too many. */
+/*
+ * From time to time: what has been idle for long goes, and some more if there are too many,
+ * here or in the domain. At once, all that is idle, if memory is short.
+ */
 void xpv_blkback_tidy(struct xpv_blkback_queue *q);
 
 #endif

@@ -9,8 +9,8 @@
  *
  * That is why each queue has a cache of its own: in one for all, another queue's thread would
  * find entries that are on their way to the hypervisor, and would have to wait for this one. Nor
- * would much be shared: a frontend recycles the grants of a queue within it. The device's
- * limit is divided among its queues.
+ * would much be shared: a frontend recycles the grants of a queue within it. How many stay
+ * mapped is limited for all queues of a domain together.
  */
 #include "blkback.h"
 
@@ -18,21 +18,54 @@
 
 #define TIDY_INTERVAL	(HZ / 10)
 #define SPARE_PAGES	1024	/* kept for mappings to come */
-#define EVICT_SHARE	20	/* a full cache gives up 1/20 at a time */
+#define EVICT_SHARE	20	/* where there are too many, 1/20 is given up at a time */
 
-int xpv_blkback_grants_init(struct xpv_blkback_queue *q, u32 most)
+/*
+ * What a queue has room for: requests as frontends make them by default, of 32 segments and
+ * a page that lists them, in as many slots. With more slots than that, pages are used again before
+ * all of them are.
+ */
+#define PAGES_PER_SLOT	33u
+#define FULL_SLOTS	128u
+
+int xpv_blkback_grants_init(struct xpv_blkback_queue *q)
 {
+	if (!q->dev->persistent)
+		return 0;
 	q->overflow = false;
-	return most ? xpv_cache_init(&q->grants, most) : 0;
+	q->refusals = READ_ONCE(q->dev->domain->refusals);
+	return xpv_cache_init(&q->grants, min(q->ring.size, FULL_SLOTS) * PAGES_PER_SLOT);
+}
+
+static void evict_older(struct xpv_blkback_queue *q, u64 before)
+{
+	while (xpv_blkback_evict(q, XPV_BATCH_MAX, before) == XPV_BATCH_MAX)
+		;
 }
 
 void xpv_blkback_grants_exit(struct xpv_blkback_queue *q)
 {
 	if (!q->grants.capacity)
 		return;
-	while (xpv_blkback_evict(q, XPV_BATCH_MAX, U64_MAX))
-		;
+	evict_older(q, U64_MAX);
 	xpv_cache_destroy(&q->grants);
+}
+
+/* Add @gref to the cache, if there and in the domain's account is room for it. */
+static struct xpv_cached *keep(struct xpv_blkback_queue *q, u32 gref)
+{
+	struct xpv_blkback_domain *dom = q->dev->domain;
+	struct xpv_cached *e;
+
+	lockdep_assert_held(&q->grants_lock);
+	if (!xpv_blkback_domain_charge(dom))
+		return NULL;
+	e = xpv_cache_add(&q->grants, gref);
+	if (!e) {
+		q->overflow = true;
+		xpv_blkback_domain_uncharge(dom, 1);
+	}
+	return e;
 }
 
 /* Pin what is cached, and add what is not. Returns whether all is mapped already. */
@@ -52,12 +85,10 @@ static bool look_up(struct xpv_blkback_request *req, u32 from)
 			continue;
 		}
 		all = false;
-		p->cached = xpv_cache_add(&q->grants, p->own.gref);
-		if (!p->cached) {
-			/* Full, of what others use: this one is mapped for this request alone. */
-			q->overflow = true;
+		p->cached = keep(q, p->own.gref);
+		/* No room: this one is mapped for this request alone. */
+		if (!p->cached)
 			req->transient = true;
-		}
 	}
 	spin_unlock_irq(&q->grants_lock);
 	return all;
@@ -130,6 +161,7 @@ static void unpin_failed(struct xpv_blkback_queue *q, struct xpv_cached *e)
 	if (e->map.page)
 		gnttab_page_cache_put(&q->dev->pages, &e->map.page, 1);
 	xpv_cache_drop(&q->grants, e);
+	xpv_blkback_domain_uncharge(q->dev->domain, 1);
 }
 
 void xpv_blkback_unpin(struct xpv_blkback_request *req)
@@ -198,28 +230,48 @@ u32 xpv_blkback_evict(struct xpv_blkback_queue *q, u32 most, u64 before)
 	for (i = 0; i < n; i++)
 		xpv_batch_add_unmap(&q->batch, &q->evicted[i]);
 	xpv_blkback_unmap(q);
+	xpv_blkback_domain_uncharge(q->dev->domain, n);
 	return n;
+}
+
+/* Give up what is too much. */
+static void shed(struct xpv_blkback_queue *q)
+{
+	const struct xpv_blkback_domain *dom = q->dev->domain;
+	u32 excess, refusals = READ_ONCE(dom->refusals);
+
+	while ((excess = xpv_blkback_domain_excess(dom)) && xpv_blkback_evict(q, excess, U64_MAX))
+		;
+	if (!q->overflow && refusals == q->refusals)
+		return;
+	q->overflow = false;
+	q->refusals = refusals;
+	/*
+	 * Little by little, and not at every miss: a peer that uses more pages than fit, round
+	 * and round, would find none of them any more. All queues of the domain do so, whoever was
+	 * refused: in time each has its share.
+	 */
+	xpv_blkback_evict(q, max(q->grants.count / EVICT_SHARE, 1u), U64_MAX);
 }
 
 void xpv_blkback_tidy(struct xpv_blkback_queue *q)
 {
 	u64 age = (u64)READ_ONCE(xpv_blkback_unused_seconds) * HZ, now = get_jiffies_64();
 	struct xpv_blkback_device *dev = q->dev;
+	bool squeezed = READ_ONCE(q->squeezed);
 
-	if (time_before(jiffies, q->tidied + TIDY_INTERVAL))
+	if (!squeezed && time_before(jiffies, q->tidied + TIDY_INTERVAL))
 		return;
 	q->tidied = jiffies;
+	if (squeezed)
+		WRITE_ONCE(q->squeezed, false);
 
-	if (dev->persistent && age && age < now)
-		while (xpv_blkback_evict(q, XPV_BATCH_MAX, now - age) == XPV_BATCH_MAX)
-			;
-	/*
-	 * Little by little, and not at every miss: a peer that uses more pages than fit, round
-	 * and round, would find none of them any more.
-	 */
-	if (q->overflow) {
-		q->overflow = false;
-		xpv_blkback_evict(q, max(q->grants.capacity / EVICT_SHARE, 1u), U64_MAX);
+	if (dev->persistent) {
+		if (squeezed)
+			evict_older(q, U64_MAX);
+		else if (age && age < now)
+			evict_older(q, now - age);
+		shed(q);
 	}
-	gnttab_page_cache_shrink(&dev->pages, SPARE_PAGES);
+	gnttab_page_cache_shrink(&dev->pages, squeezed ? 0 : SPARE_PAGES);
 }

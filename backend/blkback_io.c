@@ -5,6 +5,7 @@
  * many, and an event tells of many responses.
  */
 #include "blkback.h"
+#include "blkback_trace.h"
 
 #include <linux/blkdev.h>
 #include <linux/kthread.h>
@@ -65,6 +66,7 @@ static void answer(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
 	lockdep_assert_held(&q->lock);
 
+	trace_xpv_blkback_answer(req);
 	/* The operation meant, not INDIRECT: it is what frontends compare. */
 	xpv_blk_respond(q->dev->abi, xpv_back_next(&q->ring), req->req.id, req->req.op,
 			xpv_blk_status(req->err));
@@ -426,6 +428,7 @@ static void submit(struct xpv_blkback_request *req)
 	struct bio *bio = &req->bio;
 
 	count(&req->queue->stats, &req->req);
+	trace_xpv_blkback_submit(req);
 	if (req->req.op == XPV_BLK_DISCARD) {
 		discard(req);
 		return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Module parameters, named and meant as the in-tree driver's; loading and unloading. */
+/* Module parameters, where named as the in-tree driver's then meant so too; loading and unloading. */
 #include "blkback.h"
 
 #include <linux/module.h>
@@ -17,26 +17,38 @@ bool xpv_blkback_persistent = true;
 module_param_named(feature_persistent, xpv_blkback_persistent, bool, 0644);
 MODULE_PARM_DESC(feature_persistent, "Offer to keep grants mapped; for connections made from now on");
 
-unsigned int xpv_blkback_max_grants = 1056;
-module_param_named(max_persistent_grants, xpv_blkback_max_grants, uint, 0644);
-MODULE_PARM_DESC(max_persistent_grants, "Grants a device keeps mapped, all its queues together; for connections made from now on");
+/* All that a disk of xpv-blkfront's uses when it is busiest: 4 queues of 128 requests of 33 pages. */
+unsigned int xpv_blkback_domain_grants = 16896;
+module_param_named(max_persistent_grants_per_domain, xpv_blkback_domain_grants, uint, 0644);
+MODULE_PARM_DESC(max_persistent_grants_per_domain, "Grants of one domain kept mapped, all its disks together, as soon as it is written (default 16896); 0: none");
 
 unsigned int xpv_blkback_unused_seconds = 60;
 module_param_named(persistent_grant_unused_seconds, xpv_blkback_unused_seconds, uint, 0644);
 MODULE_PARM_DESC(persistent_grant_unused_seconds, "How long an unused grant stays mapped; 0: for ever");
 
+unsigned int xpv_blkback_poll_us;
+module_param_named(poll_us, xpv_blkback_poll_us, uint, 0644);
+MODULE_PARM_DESC(poll_us, "Microseconds, up to 1000, that a queue's thread looks for the next request before it sleeps, as long as requests come that soon; 0: never (default)");
+
 static int __init init(void)
 {
+	int err;
+
 	if (!xen_domain())
 		return -ENODEV;
 	xpv_blkback_max_ring_order = min(xpv_blkback_max_ring_order, XPV_RING_MAX_ORDER);
-	return xpv_blkback_register();
+	xpv_blkback_debugfs_init();
+	err = xpv_blkback_register();
+	if (err)
+		xpv_blkback_debugfs_exit();
+	return err;
 }
 module_init(init);
 
 static void __exit quit(void)
 {
 	xpv_blkback_unregister();
+	xpv_blkback_debugfs_exit();
 }
 module_exit(quit);
 

@@ -7,11 +7,14 @@
 
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <xen/events.h>
 
 #define STARVED_WAIT	msecs_to_jiffies(10)	/* for room that somebody else has to make */
 #define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
+#define MOST_POLL_US	1000u
 
 struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
 						 unsigned int index)
@@ -70,8 +73,38 @@ static void report(struct xpv_blkback_queue *q)
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || !list_empty(&q->done) || !list_empty(&q->again) ||
+	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !list_empty(&q->done) || !list_empty(&q->again) ||
 	       kthread_should_stop() || (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
+}
+
+/* ns that the thread may look for a request, 0 for not at all. */
+static u64 poll_time(void)
+{
+	return min(READ_ONCE(xpv_blkback_poll_us), MOST_POLL_US) * (u64)NSEC_PER_USEC;
+}
+
+/*
+ * Look for the next request for a while, as long as nobody else wants the CPU: it may come sooner
+ * than an event of it would wake us, and the peer is spared to send one. Returns whether there is
+ * anything to do.
+ */
+static bool poll(struct xpv_blkback_queue *q)
+{
+	u64 now, most = poll_time();
+
+	if (likely(!most) || unlikely(xpv_ring_broken(&q->ring)))
+		return false;
+	now = ktime_get_ns();
+	xpv_poll_pause(&q->poll, now);
+	while (xpv_poll_on(&q->poll, now, most)) {
+		if (xpv_back_peek(&q->ring) || roused(q))
+			return true;
+		if (need_resched() || !single_task_running())
+			break;
+		cpu_relax();
+		now = ktime_get_ns();
+	}
+	return false;
 }
 
 static void wait(struct xpv_blkback_queue *q)
@@ -105,6 +138,7 @@ static int serve(void *data)
 	bool owed = false, useful = false;
 
 	for (;;) {
+		u64 now = 0;
 		u32 taken;
 
 		/*
@@ -115,7 +149,11 @@ static int serve(void *data)
 			WRITE_ONCE(q->event, false);
 			owed = true;
 		}
+		if (unlikely(q->poll.idle))
+			now = ktime_get_ns();
 		taken = xpv_blkback_io(q);
+		if (unlikely(now) && taken)
+			xpv_poll_work(&q->poll, now, poll_time());
 		useful |= taken != 0;
 		xpv_blkback_tidy(q);
 		cond_resched();
@@ -124,7 +162,7 @@ static int serve(void *data)
 			if (!atomic_read(&q->inflight))
 				return 0;
 		} else if (list_empty(&q->starved) && likely(!q->pause)) {
-			if (taken == XPV_BLKBACK_ROUND || arm(q))
+			if (taken == XPV_BLKBACK_ROUND || poll(q) || arm(q))
 				continue;
 			if (unlikely(xpv_ring_broken(&q->ring))) {
 				report(q);
@@ -205,7 +243,9 @@ static void unmap_ring(struct xpv_blkback_queue *q)
 {
 	void *shared = q->ring.shared;
 
+	spin_lock_irq(&q->lock);
 	xpv_ring_detach(&q->ring);
+	spin_unlock_irq(&q->lock);
 	xenbus_unmap_ring_vfree(q->dev->xdev, shared);
 }
 
@@ -217,7 +257,10 @@ static int map_ring(struct xpv_blkback_queue *q, struct xpv_blkback_ring_info *i
 	err = xenbus_map_ring_valloc(q->dev->xdev, info->gref, info->pages, &shared);
 	if (err)
 		return err;
+	/* Nobody but who looks at the queue from outside is there yet. */
+	spin_lock_irq(&q->lock);
 	err = xpv_back_attach(&q->ring, shared, info->pages, xpv_blk_stride(q->dev->abi));
+	spin_unlock_irq(&q->lock);
 	if (err)
 		xenbus_unmap_ring_vfree(q->dev->xdev, shared);
 	return err;
@@ -230,16 +273,24 @@ void xpv_blkback_queue_limit(struct xpv_blkback_queue *q)
 	spin_unlock_irq(&q->lock);
 }
 
+void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q)
+{
+	WRITE_ONCE(q->squeezed, true);
+	wake_up(&q->wq);
+}
+
 int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 			      struct xpv_blkback_ring_info *info)
 {
 	int err;
 
 	q->event = false;
+	q->squeezed = false;
 	q->hungry = false;
 	q->reported = false;
 	q->tries = 0;
 	q->tidied = jiffies;
+	memset(&q->poll, 0, sizeof(q->poll));
 	xpv_blkback_queue_limit(q);
 
 	err = map_ring(q, info);
@@ -248,7 +299,7 @@ int xpv_blkback_queue_connect(struct xpv_blkback_queue *q,
 	err = make_requests(q, q->ring.size);
 	if (err)
 		goto err_unmap_ring;
-	err = xpv_blkback_grants_init(q, info->grants);
+	err = xpv_blkback_grants_init(q);
 	if (err)
 		goto err_free_requests;
 	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(q->dev->xdev, info->event_channel,

@@ -30,6 +30,9 @@ static struct workqueue_struct *works;
 			xenbus_dev_error((dev)->xdev, err, __VA_ARGS__);	\
 	} while (0)
 
+/* Reclaim goes on for as long as it takes, and calls all the time. */
+#define SQUEEZE_INTERVAL	(HZ / 10)
+
 #define NO_ORDER	INT_MAX		/* there is no `ring-page-order` */
 
 /* What the frontend chose for the device as a whole. */
@@ -120,9 +123,9 @@ static void disconnect(struct xpv_blkback_device *dev)
 
 /* Queue @i, of those in @choice. With several, each has a folder. */
 static int connect_queue(struct xpv_blkback_device *dev, const struct choice *choice,
-			 unsigned int i, u32 grants)
+			 unsigned int i)
 {
-	struct xpv_blkback_ring_info info = { .grants = grants };
+	struct xpv_blkback_ring_info info;
 	char *dir = choice->queues == 1 ? kstrdup(dev->front_node, GFP_KERNEL) :
 		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->front_node, i);
 	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
@@ -143,15 +146,11 @@ static int connect_queue(struct xpv_blkback_device *dev, const struct choice *ch
 
 static int connect_queues(struct xpv_blkback_device *dev, const struct choice *choice)
 {
-	u32 grants = choice->persistent ? READ_ONCE(xpv_blkback_max_grants) : 0;
 	int err = 0;
 
-	dev->persistent = grants;
-	/* The limit is the device's; it is missed by less than a grant per queue. */
-	if (grants)
-		grants = max(grants / choice->queues, 1u);
+	dev->persistent = choice->persistent && READ_ONCE(xpv_blkback_domain_grants);
 	while (!err && dev->nr_queues < choice->queues) {
-		err = connect_queue(dev, choice, dev->nr_queues, grants);
+		err = connect_queue(dev, choice, dev->nr_queues);
 		if (!err)
 			dev->nr_queues++;
 	}
@@ -325,6 +324,7 @@ static void free_device(struct xpv_blkback_device *dev)
 	cancel_delayed_work(&dev->work);
 	for (i = 0; i < dev->max_queues; i++)
 		kvfree(dev->queue[i]);
+	xpv_blkback_domain_put(dev->domain);
 	xpv_bdev_close(&dev->disk);
 	kfree(dev->mode);
 	kfree(dev->front_node);
@@ -427,6 +427,7 @@ static void remove(struct xenbus_device *xdev)
 	/* The frontend's watch is gone already. Then, but for its threads, nobody knows @dev. */
 	unwatch(&dev->own_watch);
 	unwatch(&dev->disk_watch);
+	xpv_blkback_debugfs_remove(dev);
 	xpv_blkback_sysfs_remove(dev);
 	dev_set_drvdata(&xdev->dev, NULL);
 
@@ -446,8 +447,10 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	if (!dev)
 		return -ENOMEM;
 	dev->xdev = xdev;
+	dev->vbd = simple_strtoul(kbasename(xdev->nodename), NULL, 10);
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
+	dev->squeezed = jiffies;
 	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
@@ -461,6 +464,9 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->front_node = kstrdup(xdev->otherend, GFP_KERNEL);
 	if (!dev->front_node)
 		goto err_free;
+	dev->domain = xpv_blkback_domain_get(xdev->otherend_id);
+	if (!dev->domain)
+		goto err_free;
 	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-max-indirect-segments", "%u",
 			    XPV_BLK_MAX_SEGS);
 	if (!err)
@@ -470,10 +476,10 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 		err = xenbus_printf(XBT_NIL, xdev->nodename, "multi-queue-max-queues", "%u",
 				    dev->max_queues);
 	if (err)
-		goto err_free;
+		goto err_put_domain;
 	err = xpv_blkback_sysfs_add(dev);
 	if (err)
-		goto err_free;
+		goto err_put_domain;
 	err = xenbus_watch_pathfmt(xdev, &dev->own_watch, NULL, own_changed, "%s/state",
 				   xdev->nodename);
 	if (err)
@@ -483,6 +489,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 				   "%s/physical-device", xdev->nodename);
 	if (err)
 		goto err_unwatch;
+	xpv_blkback_debugfs_add(dev);
 	return 0;
 
 err_unwatch:
@@ -490,11 +497,34 @@ err_unwatch:
 	cancel_delayed_work_sync(&dev->work);
 err_remove_sysfs:
 	xpv_blkback_sysfs_remove(dev);
+err_put_domain:
+	xpv_blkback_domain_put(dev->domain);
 err_free:
 	dev_set_drvdata(&xdev->dev, NULL);
 	kfree(dev->front_node);
 	kvfree(dev);
 	return err;
+}
+
+/*
+ * Memory is being reclaimed, by anybody who wants some: what we have to give, the queues' own threads
+ * give. The bus does not call this while a device is bound or unbound, nor twice at a time.
+ */
+static void reclaim_memory(struct xenbus_device *xdev)
+{
+	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
+	unsigned int i;
+
+	if (!dev || time_before(jiffies, dev->squeezed + SQUEEZE_INTERVAL))
+		return;
+	dev->squeezed = jiffies;
+	for (i = 0; i < dev->max_queues; i++) {
+		/* Pairs with the release in connect_queue(). */
+		struct xpv_blkback_queue *q = smp_load_acquire(&dev->queue[i]);
+
+		if (q)
+			xpv_blkback_queue_squeeze(q);
+	}
 }
 
 static const struct xenbus_device_id ids[] = {
@@ -510,6 +540,7 @@ static struct xenbus_driver driver = {
 	.probe = probe,
 	.remove = remove,
 	.otherend_changed = front_changed,
+	.reclaim_memory = reclaim_memory,
 };
 
 int xpv_blkback_register(void)

@@ -139,6 +139,7 @@ struct xpv_blkfront_dev {
 	struct list_head list;	/* of claimed minors, under a lock of its own */
 	unsigned int minor, nr_minors;
 	char name[DISK_NAME_LEN];
+	struct dentry *debug;	/* the file in debugfs */
 	u16 handle;		/* what requests call the disk */
 };
 
@@ -189,6 +190,13 @@ void xpv_blkfront_fail(struct xpv_blkfront_dev *dev, const char *complaint);
 int xpv_blkfront_offer(struct xpv_blkfront_dev *dev);
 /* The backend has our rings: start them, and make the disk or wake up the one there is. */
 int xpv_blkfront_connect(struct xpv_blkfront_dev *dev);
+
+/* blkfront_debugfs.c APIs: */
+void xpv_blkfront_debugfs_init(void);
+void xpv_blkfront_debugfs_exit(void);
+void xpv_blkfront_debugfs_add(struct xpv_blkfront_dev *dev);
+/* Nobody is looking any more when it returns. The device's lock is not held: readers take it. */
+void xpv_blkfront_debugfs_remove(struct xpv_blkfront_dev *dev);
 
 /* blkfront_queue.c APIs: */
 

@@ -266,12 +266,14 @@ static int __init init(void)
 	err = register_blkdev(XVD_MAJOR, "xvd");
 	if (err)
 		return err;
+	xpv_blkfront_debugfs_init();
 	err = xenbus_register_frontend(&xpv_blkfront_driver);
 	if (err)
-		goto err_major;
+		goto err_debugfs;
 	return 0;
 
-err_major:
+err_debugfs:
+	xpv_blkfront_debugfs_exit();
 	unregister_blkdev(XVD_MAJOR, "xvd");
 	return err;
 }
@@ -280,6 +282,7 @@ module_init(init);
 static void __exit fini(void)
 {
 	xenbus_unregister_driver(&xpv_blkfront_driver);
+	xpv_blkfront_debugfs_exit();
 	unregister_blkdev(XVD_MAJOR, "xvd");
 }
 module_exit(fini);

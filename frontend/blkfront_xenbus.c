@@ -256,6 +256,7 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 	err = xenbus_switch_state(xb, XenbusStateInitialising);
 	if (err)
 		goto err_claim;
+	xpv_blkfront_debugfs_add(dev);
 	return 0;
 
 err_claim:
@@ -287,6 +288,7 @@ static void remove(struct xenbus_device *xb)
 {
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
+	xpv_blkfront_debugfs_remove(dev);
 	mutex_lock(&dev->lock);
 	finish(dev);
 	mutex_unlock(&dev->lock);

@@ -197,6 +197,15 @@ static inline u32 xpv_back_pending(struct xpv_ring *r)
 	return __xpv_seen(r, &r->shared->req_prod, r->size - (r->cons - r->prod));
 }
 
+/*
+ * There may be requests. Only xpv_back_pending() finds out whether that can be true. Nothing
+ * is serialised, but that nobody else takes requests meanwhile.
+ */
+static inline bool xpv_back_peek(const struct xpv_ring *r)
+{
+	return READ_ONCE(r->shared->req_prod) != r->cons;
+}
+
 /* Requests taken and not yet answered. */
 static inline u32 xpv_back_inflight(const struct xpv_ring *r)
 {

@@ -354,6 +354,20 @@ static void responses_that_go_backwards_break_the_ring(void **state)
 	check_front_broken(at + 4);
 }
 
+static void a_peek_sees_whatever_is_shown(void **state)
+{
+	setup(state);
+	assert_false(xpv_back_peek(&p.back));
+	send(2);
+	assert_true(xpv_back_peek(&p.back));
+	take(2);
+	assert_false(xpv_back_peek(&p.back));
+	/* Not true, but that is not for it to find out. */
+	p.back.shared->req_prod -= 7;
+	assert_true(xpv_back_peek(&p.back));
+	assert_false(xpv_ring_broken(&p.back));
+}
+
 static void a_ring_declared_broken_offers_nothing(void **state)
 {
 	u32 at = setup(state);
@@ -487,6 +501,7 @@ int main(void)
 		FROM_BOTH_STARTS(responses_to_nothing_break_the_ring),
 		FROM_BOTH_STARTS(a_response_to_a_request_not_yet_published_breaks_the_ring),
 		FROM_BOTH_STARTS(responses_that_go_backwards_break_the_ring),
+		FROM_BOTH_STARTS(a_peek_sees_whatever_is_shown),
 		FROM_BOTH_STARTS(a_ring_declared_broken_offers_nothing),
 		FROM_BOTH_STARTS(a_notification_is_due_when_the_event_is_passed),
 		FROM_BOTH_STARTS(publishing_nothing_notifies_nobody),

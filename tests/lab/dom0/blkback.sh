@@ -195,6 +195,170 @@ disk_limits() {
 	[ "${1-0}" -gt 600 ] || { echo "${1-0} requests per second once the limits are gone"; return 1; }
 }
 
+# --- seen from outside ---
+
+tracing=/sys/kernel/tracing
+traced() { grep -cE "xpv_blkback_$1: domid=$domid vbd=51728 .*$2" $tracing/trace; }
+traced_ids() { sed -n "s/.*xpv_blkback_$1: domid=$domid vbd=51728 queue=\([0-9]*\) id=\([0-9a-fx]*\) .*/\1 \2/p" $tracing/trace | sort; }
+
+# one_by_one DISK RW BS N: requests, exactly.
+one_by_one() {
+	guest "fio --name=o --filename=/dev/$1 --rw=$2 --bs=$3 --number_ios=$4 --ioengine=psync --direct=1 --size=64m" >/dev/null ||
+		{ echo "fio failed"; return 1; }
+}
+
+# Each request once when it goes to the disk and once when it is answered, and nothing when that is off.
+disk_traced() {
+	local status=0 lines
+	mountpoint -q $tracing || mount -t tracefs none $tracing || return
+	echo >$tracing/trace
+	echo 1 >$tracing/events/xpv_blkback/enable || return
+	one_by_one xvdb randread 4k 200 && one_by_one xvdb randwrite 16k 100 || status=1
+	echo 0 >$tracing/events/xpv_blkback/enable
+	[ "$(traced submit 'op=read .* sectors=8 segments=1$')" = 200 ] || { echo "$(traced submit op=read) reads were submitted, not 200"; status=1; }
+	[ "$(traced submit 'op=write .* sectors=32 segments=4$')" = 100 ] || { echo "$(traced submit op=write) writes were submitted, not 100"; status=1; }
+	[ "$(traced answer 'op=(read|write) err=0$')" = 300 ] || { echo "$(traced answer '') requests were answered, not 300"; status=1; }
+	[ "$(traced_ids submit)" = "$(traced_ids answer)" ] || { echo "others were answered than were submitted"; status=1; }
+	lines=$(wc -l <$tracing/trace)
+	one_by_one xvdb randread 4k 50 || status=1
+	[ "$(wc -l <$tracing/trace)" = "$lines" ] || { echo "requests are traced though that is off"; status=1; }
+	return $status
+}
+
+debug=/sys/kernel/debug/xpv-blkback
+shown() { cat "$debug/vbd-$domid-$1"; }
+# shown_sum DEVICE NAME: of the number that follows NAME, over all queues.
+shown_sum() { shown "$1" | awk -v name="$2" '{ for (i = 1; i < NF; i++) if ($i == name) sum += $(i + 1) } END { print sum + 0 }'; }
+shows() { shown "$1" | grep -qE "$2"; }
+guest_shows() { guest "[ -d /sys/kernel/debug/xpv-blkfront ] || mount -t debugfs none /sys/kernel/debug; grep -qE '$2' /sys/kernel/debug/xpv-blkfront/$1"; }
+
+# Requests that take a third of a second are seen at both ends while they do. The file is open when the
+# device goes, and is read all the time.
+debugfs_busy() {
+	local status=0
+	guest_load busy "fio --name=b --filename=/dev/xvdc --rw=randread --bs=16k --iodepth=8 --ioengine=libaio --direct=1 \
+		--size=64m --time_based --runtime=$load_limit" || return
+	until_ok 10 shows 51744 'inflight [1-8] ' || { echo "dom0 shows no requests in flight"; status=1; }
+	shows 51744 'grants [1-9][0-9]* of' || { echo "dom0 shows no grants"; status=1; }
+	shows 51744 'sectors 131072 block 512 segments 256' || { echo "dom0 shows other limits"; status=1; }
+	if [ "$front" = xpv ]; then
+		until_ok 10 guest_shows xvdc 'inflight [1-8]$' || { echo "the guest shows no requests in flight"; status=1; }
+		guest_shows xvdc "slots $(shown_sum 51744 slots) " || { echo "the ends show rings of different sizes"; status=1; }
+		guest_shows xvdc 'grants [1-9][0-9]* free' || { echo "the guest shows no grants"; status=1; }
+	fi
+	[ $status = 0 ] || shown 51744
+	guest_load_stop busy
+	exec {held}<"$debug/vbd-$domid-51744"
+	while cat "$debug/vbd-$domid-51744"; do sleep 0.1; done >/dev/null 2>&1 3>&- &
+	reader=$!
+	return $status
+}
+
+disk_debugfs() {
+	local held='' reader='' status=0
+	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug || return
+	with_disk slow 'irqmode=2 completion_nsec=300000000' debugfs_busy || status=1
+	# It ends with the file.
+	[ -z "$reader" ] || until_ok 5 eval '! kill -0 $reader' || { kill "$reader"; echo "a file that is gone can be opened"; status=1; }
+	[ ! -e "$debug/vbd-$domid-51744" ] || { echo "dom0 still shows xvdc"; status=1; }
+	if [ -n "$held" ]; then
+		! cat <&"$held" 2>/dev/null || { echo "a file of a device that is gone can be read"; status=1; }
+		exec {held}<&-
+	fi
+	[ "$front" != xpv ] || guest '! [ -e /sys/kernel/debug/xpv-blkfront/xvdc ] && [ -e /sys/kernel/debug/xpv-blkfront/xvdb ]' ||
+		{ echo "the guest does not show the disks it has"; status=1; }
+	return $status
+}
+
+# --- grants that stay mapped ---
+
+parameters=/sys/module/xpv_blkback/parameters
+kept_at_most() { [ "$(shown_sum 51728 domain_grants)" -le "$1" ]; }
+
+# Two disks of one guest, which together keep no more than they may, while both are busy.
+grants_shared() {
+	local most=$1 kept
+	guest_load share "fio --ioengine=libaio --direct=1 --iodepth=8 --bs=16k --size=8m --loops=4 --verify=crc32c --verify_fatal=1 \
+		--verify_state_save=0 --rw=randwrite --name=a --filename=/dev/xvdb --name=b --filename=/dev/xvdc" || return
+	while guest_load_runs share; do
+		kept_at_most "$most" || { echo "$(shown_sum 51728 domain_grants) grants stay mapped"; return 1; }
+	done
+	guest '[ $(grep -c "err= 0" /tmp/share.log) = 2 ]' || { echo "fio's verification failed"; return 1; }
+	kept=$(($(shown_sum 51728 grants) + $(shown_sum 51744 grants)))
+	[ $kept = "$(shown_sum 51728 domain_grants)" ] || { echo "$kept grants stay mapped, $(shown_sum 51728 domain_grants) are accounted for"; return 1; }
+	[ "$(shown_sum 51728 grants)" -gt 0 ] && [ "$(shown_sum 51744 grants)" -gt 0 ] || { echo "one of the disks keeps no grants"; return 1; }
+}
+
+disk_grants() {
+	local most=$parameters/max_persistent_grants_per_domain was status=0
+	was=$(cat $most)
+	guest_fio xvdb read 128k 8 2 >/dev/null || { echo "fio failed"; return 1; }
+	[ "$(shown_sum 51728 grants)" -gt 100 ] || { echo "only $(shown_sum 51728 grants) grants stay mapped"; return 1; }
+	attach_disk || return
+	echo 48 >$most
+	# A queue that has nothing to do looks every 10 s.
+	until_ok 25 kept_at_most 48 || { echo "$(shown_sum 51728 domain_grants) grants stay mapped"; status=1; }
+	[ $status = 1 ] || grants_shared 48 || status=1
+	echo "$was" >$most
+	detach_disk || status=1
+	[ "$(shown_sum 51728 grants)" = "$(shown_sum 51728 domain_grants)" ] || { echo "a disk that is gone is still accounted for"; status=1; }
+	return $status
+}
+
+# Memory is short, or so the kernel says to those who may have some.
+disk_squeezed() {
+	guest_fio xvdb read 128k 8 1 >/dev/null || { echo "fio failed"; return 1; }
+	[ "$(shown_sum 51728 grants)" -gt 0 ] || { echo "no grants stay mapped"; return 1; }
+	echo 2 >/proc/sys/vm/drop_caches
+	until_ok 5 shows 51728 'grants 0 of' || { echo "$(shown_sum 51728 grants) grants stay mapped"; return 1; }
+	[ "$(shown_sum 51728 spare_pages)" = 0 ] || { echo "$(shown_sum 51728 spare_pages) spare pages are kept"; return 1; }
+	VERIFY_SIZE=2m guest_verify xvdb randwrite 4k || { echo "fio's verification failed"; return 1; }
+	[ "$(shown_sum 51728 grants)" -gt 0 ] || { echo "no grants stay mapped again"; return 1; }
+}
+
+# --- polling ---
+
+# How many events 1000 requests take, one after the other.
+events_for_1000() {
+	local count=/sys/bus/xen-backend/devices/vbd-$domid-51728/xenbus/events before
+	before=$(cat "$count")
+	guest 'dd if=/dev/xvdb of=/dev/null bs=4k count=1000 iflag=direct' >&2 || return
+	echo $(($(cat "$count") - before))
+}
+
+thread_ticks() { awk '{ print $14 + $15 }' "/proc/$(pgrep -o "^xpv-blk\\.$domid\\.")/stat"; }
+
+disk_polled() {
+	local never polled again before ticks status=0
+	never=$(events_for_1000) || return
+	echo 1000 >$parameters/poll_us
+	polled=$(events_for_1000) && VERIFY_SIZE=2m guest_verify xvdb randwrite 4k && VERIFY_SIZE=8m guest_verify xvdb read 128k ||
+		{ echo "fio's verification failed"; status=1; }
+	before=$(thread_ticks)
+	sleep 2
+	ticks=$(($(thread_ticks) - before))
+	echo 0 >$parameters/poll_us
+	again=$(events_for_1000) || status=1
+	echo "events: $never without polling, $polled with it, $again without again; $ticks ticks in 2 s without work"
+	[ "$never" -gt 800 ] && [ "$again" -gt 800 ] || { echo "$never and $again events for 1000 requests without polling"; status=1; }
+	[ "$polled" -lt $((never / 2)) ] || { echo "$polled events for 1000 requests with polling"; status=1; }
+	[ "$ticks" -lt 20 ] || { echo "polling goes on without work: $ticks ticks in 2 s"; status=1; }
+	return $status
+}
+
+# Where the emulator has a CPU to itself only now and then, pauses are longer than polling lasts,
+# and it is given up, as it should be.
+polling() {
+	wanted disk-polled || return 0
+	local at_once
+	read -r at_once _ <<<"$(guest_fio xvdb randread 4k 1 2)"
+	if [ "${at_once:-0}" -ge 1500 ]; then
+		verdict disk-polled disk_polled
+	else
+		say "skip lab/$pair/disk-polled with ${at_once:-0} requests per second this machine is too busy"
+	fi
+}
+
 blkback_tests() {
 	[ "$front" != linux ] || verdict disk-queues disk_queues
 	verdict disk-hung disk_hung
@@ -203,4 +367,9 @@ blkback_tests() {
 	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
 	verdict disk-readonly disk_readonly
 	verdict disk-limits disk_limits
+	verdict disk-traced disk_traced
+	verdict disk-debugfs disk_debugfs
+	verdict disk-grants disk_grants
+	verdict disk-squeezed disk_squeezed
+	polling
 }
