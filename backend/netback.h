@@ -119,14 +119,20 @@ struct xpv_netback {
 	s64 credit_left;		/* below 0 by the part of a packet that was overdrawn */
 	u64 credit_start;		/* ns, of this window */
 
-	u32 queues;
-	struct xpv_netback_queue queue[];
+	u32 queues;			/* that the guest has, or had last; RTNL */
+	u32 max_queues;			/* entries of queue[]: what is offered */
+	struct xpv_netback_queue *queue[];	/* NULL until a guest wants it, then for good */
 };
 
 static inline struct netdev_queue *xpv_netback_txq(const struct xpv_netback_queue *q)
 {
 	return netdev_get_tx_queue(q->vif->dev, q->id);
 }
+
+/* netback_main.c APIs: */
+
+/* How many queues a new vif offers: 1 to XPV_NET_MAX_QUEUES. */
+u32 xpv_netback_max_queues(void);
 
 /* netback_xenbus.c APIs: */
 
@@ -140,13 +146,19 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle);
 /* Its netdev is not registered, or not any more. */
 void xpv_netback_free(struct xpv_netback *vif);
 
-/* The queues are connected: let traffic in, and bar it again. Both take RTNL. */
-void xpv_netback_start(struct xpv_netback *vif);
+/*
+ * The first @queues are connected: let traffic in, and bar it again. Both take RTNL. Without
+ * memory, starting returns an error and nothing has begun.
+ */
+int xpv_netback_start(struct xpv_netback *vif, u32 queues);
 void xpv_netback_stop(struct xpv_netback *vif);
 
 /* netback_queue.c APIs: */
 
-void xpv_netback_init_queue(struct xpv_netback *vif, u32 id);
+/* Have the first @queues there. Returns 0 or -ENOMEM. Process context, the vif's lock. */
+int xpv_netback_make_queues(struct xpv_netback *vif, u32 queues);
+/* Free all. None is connected, and the netdev is not registered any more. */
+void xpv_netback_free_queues(struct xpv_netback *vif);
 
 /* Where the guest put a queue. */
 struct xpv_netback_where {

@@ -21,7 +21,7 @@ static int open(struct net_device *dev)
 
 	/* Else the queues come up when the guest connects. */
 	for (i = 0; vif->connected && i < vif->queues; i++)
-		xpv_netback_up(&vif->queue[i]);
+		xpv_netback_up(vif->queue[i]);
 	return 0;
 }
 
@@ -31,7 +31,7 @@ static int stop(struct net_device *dev)
 	u32 i;
 
 	for (i = 0; vif->connected && i < vif->queues; i++)
-		xpv_netback_down(&vif->queue[i]);
+		xpv_netback_down(vif->queue[i]);
 	return 0;
 }
 
@@ -87,11 +87,11 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	struct xpv_netback *vif;
 	struct net_device *dev;
 	char name[IFNAMSIZ];
-	u32 i, queues = 1;
+	u32 max_queues = xpv_netback_max_queues();
 
 	snprintf(name, sizeof(name), "vif%d.%u", xdev->otherend_id, handle);
-	dev = alloc_netdev_mqs((int)struct_size(vif, queue, queues), name, NET_NAME_UNKNOWN,
-			       ether_setup, queues, queues);
+	dev = alloc_netdev_mqs((int)struct_size(vif, queue, max_queues), name, NET_NAME_UNKNOWN,
+			       ether_setup, max_queues, max_queues);
 	if (!dev)
 		return NULL;
 	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
@@ -110,11 +110,16 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	/* Until the guest has spoken nothing is refused: the MTU is often set before. */
 	vif->can_sg = vif->can_tso4 = vif->can_tso6 = true;
 	vif->can_csum4 = vif->can_csum6 = true;
-	vif->queues = queues;
-	for (i = 0; i < queues; i++)
-		xpv_netback_init_queue(vif, i);
+	/* A packet may come before the guest: there is a queue to drop it. */
+	vif->queues = 1;
+	vif->max_queues = max_queues;
+	if (xpv_netback_make_queues(vif, 1) || netif_set_real_num_queues(dev, 1, 1))
+		goto err_stats;
 	return vif;
 
+err_stats:
+	xpv_netback_free_queues(vif);
+	free_percpu(dev->tstats);
 err_netdev:
 	free_netdev(dev);
 	return NULL;
@@ -124,15 +129,21 @@ void xpv_netback_free(struct xpv_netback *vif)
 {
 	struct net_device *dev = vif->dev;
 
+	xpv_netback_free_queues(vif);
 	free_percpu(dev->tstats);
 	free_netdev(dev);
 }
 
-void xpv_netback_start(struct xpv_netback *vif)
+int xpv_netback_start(struct xpv_netback *vif, u32 queues)
 {
 	struct net_device *dev = vif->dev;
+	int err;
 
 	rtnl_lock();
+	err = netif_set_real_num_queues(dev, queues, queues);
+	if (err)
+		goto out;
+	vif->queues = queues;
 	/* A guest without scatter-gather has one page for a packet. */
 	dev->max_mtu = vif->can_sg ? XPV_NET_MAX_PACKET - VLAN_ETH_HLEN : ETH_DATA_LEN;
 	if (dev->mtu > dev->max_mtu)
@@ -142,7 +153,9 @@ void xpv_netback_start(struct xpv_netback *vif)
 	netif_carrier_on(dev);
 	if (netif_running(dev))
 		open(dev);
+out:
 	rtnl_unlock();
+	return err;
 }
 
 void xpv_netback_stop(struct xpv_netback *vif)

@@ -4,6 +4,7 @@
 
 #include <linux/interrupt.h>
 #include <linux/rtnetlink.h>
+#include <linux/slab.h>
 #include <xen/events.h>
 
 #include <xpv_pool.h>
@@ -110,16 +111,40 @@ static int poll(struct napi_struct *napi, int budget)
 	return done;
 }
 
-void xpv_netback_init_queue(struct xpv_netback *vif, u32 id)
+static struct xpv_netback_queue *make_queue(struct xpv_netback *vif, u32 id)
 {
-	struct xpv_netback_queue *q = &vif->queue[id];
+	struct xpv_netback_queue *q = kvzalloc(sizeof(*q), GFP_KERNEL);
 
+	if (!q)
+		return NULL;
 	q->vif = vif;
 	q->id = id;
 	xpv_copy_init(&q->tx_copy, (u16)vif->xdev->otherend_id);
 	xpv_copy_init(&q->rx_copy, (u16)vif->xdev->otherend_id);
 	xpv_netback_init_tx(q);
 	xpv_netback_init_rx(q);
+	return q;
+}
+
+int xpv_netback_make_queues(struct xpv_netback *vif, u32 queues)
+{
+	u32 i;
+
+	for (i = 0; i < queues; i++) {
+		if (!vif->queue[i])
+			vif->queue[i] = make_queue(vif, i);
+		if (!vif->queue[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void xpv_netback_free_queues(struct xpv_netback *vif)
+{
+	u32 i;
+
+	for (i = 0; i < vif->max_queues; i++)
+		kvfree(vif->queue[i]);
 }
 
 static int attach(struct xpv_netback_queue *q, struct xpv_ring *ring, grant_ref_t ref, u32 stride)

@@ -235,7 +235,7 @@ static bool flush_now(struct xpv_netback_queue *q, struct netdev_queue *txq)
 netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct xpv_netback *vif = netdev_priv(dev);
-	struct xpv_netback_queue *q = &vif->queue[skb_get_queue_mapping(skb)];
+	struct xpv_netback_queue *q = vif->queue[skb_get_queue_mapping(skb)];
 	struct netdev_queue *txq = xpv_netback_txq(q);
 	u32 need = slots_needed(skb);
 
