@@ -79,7 +79,7 @@ struct xpv_netback_queue {
 	bool up;			/* the ring is there and may be used */
 	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
 	bool polling;			/* a poll is going on, that flushes out[] when it ends */
-	bool dead;			/* it didn't for so long that we took the carrier away */
+	bool dead;			/* it didn't for so long that we took the link down */
 	u32 need;			/* slots that the packet at the head waits for; 0: none waits */
 	unsigned long since;		/* jiffies when the wait began */
 	struct delayed_work stall_work;	/* looks after a wait */
@@ -98,8 +98,9 @@ struct xpv_netback {
 	struct xenbus_watch rate_watch;
 	struct work_struct broken_work;	/* closes a vif whose guest broke a ring */
 
-	/* Locks in taking order; RTNL comes between them, a queue's transmit lock last. */
+	/* Locks in taking order. After the first comes RTNL, then a queue's transmit lock. */
 	struct mutex lock;		/* state, front, plugged, and every connect and disconnect */
+	spinlock_t link_lock;		/* dead, and the carrier of a connected vif; softirqs off */
 	spinlock_t credit_lock;		/* credit_*; softirqs off */
 
 	enum xpv_state state;		/* ours, as it stands in xenstore */
@@ -107,6 +108,7 @@ struct xpv_netback {
 	bool plugged;			/* the hotplug script has reported success */
 
 	bool connected;			/* queues have their rings; RTNL to write, lock or RTNL to read */
+	u32 dead;			/* queues that are; while there is one, the link is down */
 
 	/* What the guest can take; written under RTNL before it is connected. */
 	bool can_sg, can_tso4, can_tso6;
@@ -196,6 +198,9 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev);
 
 /* Copy, show and let go of all packets in out[]. Under the transmit lock. */
 void xpv_netback_flush(struct xpv_netback_queue *q);
+
+/* The guest takes no packets from @q, or does again. Under the transmit lock. */
+void xpv_netback_set_dead(struct xpv_netback_queue *q, bool dead);
 
 /* The guest says it posted buffers. True if a packet had waited for them. NAPI context. */
 bool xpv_netback_posted(struct xpv_netback_queue *q);

@@ -104,6 +104,7 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	vif->xdev = xdev;
 	vif->dev = dev;
 	mutex_init(&vif->lock);
+	spin_lock_init(&vif->link_lock);
 	spin_lock_init(&vif->credit_lock);
 	vif->state = XPV_INITIALISING;
 	vif->front = XPV_INITIALISING;
@@ -165,7 +166,7 @@ void xpv_netback_stop(struct xpv_netback *vif)
 	rtnl_lock();
 	if (netif_running(dev))
 		stop(dev);
-	/* After that: a queue that is up may turn it on. */
+	/* After that: a queue that is up, or goes down, may turn it on. */
 	netif_carrier_off(dev);
 	vif->connected = false;
 	rtnl_unlock();

@@ -291,11 +291,9 @@ void xpv_netback_up(struct xpv_netback_queue *q)
 	__netif_tx_lock_bh(txq);
 	q->need = 0;
 	q->draining = false;
-	q->dead = false;
 	q->up = true;
 	netif_tx_wake_queue(txq);
 	__netif_tx_unlock_bh(txq);
-	netif_carrier_on(q->vif->dev);
 
 	/* Whatever came before: packets in the ring, or events nobody could serve. */
 	local_bh_disable();
@@ -315,6 +313,7 @@ void xpv_netback_down(struct xpv_netback_queue *q)
 	__netif_tx_lock_bh(txq);
 	xpv_netback_flush(q);
 	q->up = false;
+	xpv_netback_set_dead(q, false);
 	netif_tx_stop_queue(txq);
 	__netif_tx_unlock_bh(txq);
 	napi_disable(&q->napi);

@@ -268,6 +268,26 @@ drop:
 	return NETDEV_TX_OK;
 }
 
+/*
+ * A sender can't know which of its flows go to the queue that is dead, so it is told that
+ * the whole link is.
+ */
+void xpv_netback_set_dead(struct xpv_netback_queue *q, bool dead)
+{
+	struct xpv_netback *vif = q->vif;
+
+	if (q->dead == dead)
+		return;
+	q->dead = dead;
+	spin_lock(&vif->link_lock);
+	vif->dead += dead ? 1 : -1;
+	if (vif->dead)
+		netif_carrier_off(vif->dev);
+	else
+		netif_carrier_on(vif->dev);
+	spin_unlock(&vif->link_lock);
+}
+
 /* End a wait if the buffers are there. Under the transmit lock. */
 static bool resume(struct xpv_netback_queue *q, struct netdev_queue *txq)
 {
@@ -282,10 +302,7 @@ static bool resume(struct xpv_netback_queue *q, struct netdev_queue *txq)
 		return false;
 	q->need = 0;
 	q->draining = false;
-	if (q->dead) {
-		q->dead = false;
-		netif_carrier_on(q->vif->dev);
-	}
+	xpv_netback_set_dead(q, false);
 	netif_tx_wake_queue(txq);
 	return true;
 }
@@ -316,8 +333,7 @@ static void give_in(struct xpv_netback_queue *q, struct netdev_queue *txq)
 		next = q->vif->rx_notify ? STALL_DELAY - waited : drain;
 	} else {
 		/* From here on only the guest's event helps. */
-		q->dead = true;
-		netif_carrier_off(q->vif->dev);
+		xpv_netback_set_dead(q, true);
 		return;
 	}
 	schedule_delayed_work(&q->stall_work, next);
