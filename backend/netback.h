@@ -17,6 +17,7 @@
 
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <xen/xenbus.h>
 
@@ -55,6 +56,20 @@ struct xpv_netback_out {
 	bool failed;			/* a copy was refused */
 };
 
+/* Of one direction of a queue; written by its owner, read anywhere. */
+struct xpv_netback_count {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets, bytes;
+	u64_stats_t dropped;
+	u64_stats_t errors;		/* the guest's doing: no packet, or grants that are none */
+	u64_stats_t copies;		/* grant copies, at least one a packet */
+};
+
+/* One direction, or a sum of several. */
+struct xpv_netback_sum {
+	u64 packets, bytes, dropped, errors, copies;
+};
+
 struct xpv_netback_queue {
 	struct xpv_netback *vif;
 	u32 id;				/* also of the netdev's queue */
@@ -69,6 +84,7 @@ struct xpv_netback_queue {
 	struct xpv_ring tx;
 	struct page_pool *heads;
 	struct page_pool *pages;
+	struct xpv_netback_count from_guest;
 	bool tx_worked;			/* since the last EOI something was found to do */
 	struct delayed_work credit_work;	/* polls on when there is credit again */
 	struct xpv_copy_batch tx_copy;
@@ -76,6 +92,7 @@ struct xpv_netback_queue {
 
 	/* Host to guest: under the netdev queue's transmit lock. */
 	struct xpv_ring rx ____cacheline_aligned;
+	struct xpv_netback_count to_guest;
 	bool up;			/* the ring is there and may be used */
 	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
 	bool polling;			/* a poll is going on, that flushes out[] when it ends */
@@ -155,6 +172,10 @@ void xpv_netback_free(struct xpv_netback *vif);
 int xpv_netback_start(struct xpv_netback *vif, u32 queues);
 void xpv_netback_stop(struct xpv_netback *vif);
 
+/* netback_ethtool.c APIs: */
+
+extern const struct ethtool_ops xpv_netback_ethtool_ops;
+
 /* netback_queue.c APIs: */
 
 /* Have the first @queues there. Returns 0 or -ENOMEM. Process context, the vif's lock. */
@@ -171,6 +192,17 @@ struct xpv_netback_where {
 /* Process context, the vif's lock. On failure nothing is left connected. */
 int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netback_where *w);
 void xpv_netback_disconnect_queue(struct xpv_netback_queue *q);
+
+/* One more of @counter, a member of @count. Whoever owns that direction. */
+static inline void xpv_netback_count(struct xpv_netback_count *count, u64_stats_t *counter)
+{
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&count->syncp);
+}
+
+/* Add what @count holds to @sum. Any context. */
+void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback_count *count);
 
 /* Start and stop polling and transmission on a connected queue. Under RTNL. */
 void xpv_netback_up(struct xpv_netback_queue *q);

@@ -2,7 +2,6 @@
 /* The vif as the host's network stack sees it. */
 #include "netback.h"
 
-#include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/overflow.h>
@@ -52,25 +51,45 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 	return features;
 }
 
+static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	const struct xpv_netback *vif = netdev_priv(dev);
+	struct xpv_netback_sum rx = {}, tx = {};
+	const struct xpv_netback_queue *q;
+	u32 i;
+
+	for (i = 0; i < vif->max_queues; i++) {
+		/* One that is made meanwhile has counted nothing. */
+		q = READ_ONCE(vif->queue[i]);
+		if (!q)
+			break;
+		xpv_netback_add_count(&rx, &q->from_guest);
+		xpv_netback_add_count(&tx, &q->to_guest);
+	}
+	stats->rx_packets = rx.packets;
+	stats->rx_bytes = rx.bytes;
+	stats->rx_dropped = rx.dropped;
+	stats->rx_errors = rx.errors;
+	stats->tx_packets = tx.packets;
+	stats->tx_bytes = tx.bytes;
+	stats->tx_dropped = tx.dropped;
+	stats->tx_errors = tx.errors;
+}
+
 static const struct net_device_ops netdev_ops = {
 	.ndo_open		= open,
 	.ndo_stop		= stop,
 	.ndo_start_xmit		= xpv_netback_start_xmit,
-	.ndo_get_stats64	= dev_get_tstats64,
+	.ndo_get_stats64	= get_stats64,
 	.ndo_fix_features	= fix_features,
 	.ndo_set_mac_address	= eth_mac_addr,
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
-static const struct ethtool_ops ethtool_ops = {
-	.get_link	= ethtool_op_get_link,
-	.get_ts_info	= ethtool_op_get_ts_info,
-};
-
 static void set_up_netdev(struct net_device *dev)
 {
 	dev->netdev_ops = &netdev_ops;
-	dev->ethtool_ops = &ethtool_ops;
+	dev->ethtool_ops = &xpv_netback_ethtool_ops;
 	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM |
 			   NETIF_F_TSO | NETIF_F_TSO6;
 	dev->features = dev->hw_features | NETIF_F_RXCSUM;
@@ -94,9 +113,6 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 			       ether_setup, max_queues, max_queues);
 	if (!dev)
 		return NULL;
-	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
-	if (!dev->tstats)
-		goto err_netdev;
 	SET_NETDEV_DEV(dev, &xdev->dev);
 	set_up_netdev(dev);
 
@@ -115,13 +131,11 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	vif->queues = 1;
 	vif->max_queues = max_queues;
 	if (xpv_netback_make_queues(vif, 1) || netif_set_real_num_queues(dev, 1, 1))
-		goto err_stats;
+		goto err_netdev;
 	return vif;
 
-err_stats:
-	xpv_netback_free_queues(vif);
-	free_percpu(dev->tstats);
 err_netdev:
+	xpv_netback_free_queues(vif);
 	free_netdev(dev);
 	return NULL;
 }
@@ -131,7 +145,6 @@ void xpv_netback_free(struct xpv_netback *vif)
 	struct net_device *dev = vif->dev;
 
 	xpv_netback_free_queues(vif);
-	free_percpu(dev->tstats);
 	free_netdev(dev);
 }
 

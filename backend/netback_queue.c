@@ -121,6 +121,8 @@ static struct xpv_netback_queue *make_queue(struct xpv_netback *vif, u32 id)
 	q->id = id;
 	xpv_copy_init(&q->tx_copy, (u16)vif->xdev->otherend_id);
 	xpv_copy_init(&q->rx_copy, (u16)vif->xdev->otherend_id);
+	u64_stats_init(&q->from_guest.syncp);
+	u64_stats_init(&q->to_guest.syncp);
 	xpv_netback_init_tx(q);
 	xpv_netback_init_rx(q);
 	return q;
@@ -131,10 +133,15 @@ int xpv_netback_make_queues(struct xpv_netback *vif, u32 queues)
 	u32 i;
 
 	for (i = 0; i < queues; i++) {
-		if (!vif->queue[i])
-			vif->queue[i] = make_queue(vif, i);
-		if (!vif->queue[i])
+		struct xpv_netback_queue *q;
+
+		if (vif->queue[i])
+			continue;
+		q = make_queue(vif, i);
+		if (!q)
 			return -ENOMEM;
+		/* Pairs with the address dependency of whoever counts: what it finds is complete. */
+		smp_store_release(&vif->queue[i], q);
 	}
 	return 0;
 }
@@ -145,6 +152,26 @@ void xpv_netback_free_queues(struct xpv_netback *vif)
 
 	for (i = 0; i < vif->max_queues; i++)
 		kvfree(vif->queue[i]);
+}
+
+void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback_count *count)
+{
+	struct xpv_netback_sum now;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&count->syncp);
+		now.packets = u64_stats_read(&count->packets);
+		now.bytes = u64_stats_read(&count->bytes);
+		now.dropped = u64_stats_read(&count->dropped);
+		now.errors = u64_stats_read(&count->errors);
+		now.copies = u64_stats_read(&count->copies);
+	} while (u64_stats_fetch_retry(&count->syncp, start));
+	sum->packets += now.packets;
+	sum->bytes += now.bytes;
+	sum->dropped += now.dropped;
+	sum->errors += now.errors;
+	sum->copies += now.copies;
 }
 
 static int attach(struct xpv_netback_queue *q, struct xpv_ring *ring, grant_ref_t ref, u32 stride)

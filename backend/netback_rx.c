@@ -49,9 +49,13 @@ static u32 slots_needed(const struct sk_buff *skb)
 /* All that is in the batch; a packet with a refused copy is remembered as failed. */
 static void copy_all(struct xpv_netback_queue *q)
 {
+	struct xpv_netback_count *count = &q->to_guest;
 	u32 i;
 
 	xpv_copy_submit(&q->rx_copy);
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_add(&count->copies, q->rx_copy.n);
+	u64_stats_update_end(&count->syncp);
 	for (i = 0; i < q->rx_copy.n; i++)
 		if (unlikely(xpv_copy_status(&q->rx_copy, i)))
 			q->out[q->out_of_op[i]].failed = true;
@@ -69,7 +73,7 @@ static void spoil(struct xpv_netback_queue *q, const struct xpv_netback_out *out
 		if (!(i == 1 && out->extra))
 			WRITE_ONCE(rsp->status, XPV_NET_ERROR);
 	}
-	DEV_STATS_INC(q->vif->dev, tx_errors);
+	xpv_netback_count(&q->to_guest, &q->to_guest.errors);
 }
 
 void xpv_netback_flush(struct xpv_netback_queue *q)
@@ -162,6 +166,7 @@ static void put_data(struct filler *f, const struct sk_buff *skb)
 static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 {
 	struct xpv_netback_out *out = &q->out[q->outs];
+	struct xpv_netback_count *count = &q->to_guest;
 	struct filler f = { .q = q };
 	struct sk_buff *part;
 
@@ -186,7 +191,10 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 
 	out->slots = q->rx.prod - out->first;
 	q->outs++;
-	dev_sw_netstats_tx_add(q->vif->dev, 1, skb->len);
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_inc(&count->packets);
+	u64_stats_add(&count->bytes, skb->len);
+	u64_stats_update_end(&count->syncp);
 }
 
 /*
@@ -263,7 +271,7 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 
 drop:
-	dev_core_stats_tx_dropped_inc(dev);
+	xpv_netback_count(&q->to_guest, &q->to_guest.dropped);
 	dev_kfree_skb_any(skb);
 	return NETDEV_TX_OK;
 }

@@ -208,6 +208,29 @@ void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec)
 	spin_unlock_bh(&vif->credit_lock);
 }
 
+/* Make the packet of a job whose slots are taken; @good: it is one to carry. */
+static void prepare(struct xpv_netback_queue *q, struct xpv_netback_job *job, bool good)
+{
+	struct xpv_copy_batch *b = &q->tx_copy;
+
+	job->skb = NULL;
+	job->op = b->n;
+	job->ops = 0;
+	/* A change of a multicast filter: we have none and offered none. */
+	if (unlikely(!good || job->pkt.mcast)) {
+		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
+		return;
+	}
+	job->skb = place_packet(q, &job->pkt);
+	if (unlikely(!job->skb)) {
+		b->n = (u16)job->op;
+		xpv_netback_count(&q->from_guest, &q->from_guest.dropped);
+		return;
+	}
+	charge(q->vif, job->pkt.size);
+	job->ops = b->n - job->op;
+}
+
 /* Fill job[] with up to @most packets and their copies. */
 static u32 gather(struct xpv_netback_queue *q, u32 most, bool *wait)
 {
@@ -226,16 +249,7 @@ static u32 gather(struct xpv_netback_queue *q, u32 most, bool *wait)
 		if (!found || found == -EPROTO)
 			break;
 		n++;
-		job->skb = NULL;
-		job->op = b->n;
-		/* A change of a multicast filter: we have none and offered none. */
-		if (found == 1 && !job->pkt.mcast)
-			job->skb = place_packet(q, &job->pkt);
-		if (!job->skb)
-			b->n = (u16)job->op;
-		else
-			charge(q->vif, job->pkt.size);
-		job->ops = b->n - job->op;
+		prepare(q, job, found == 1);
 	}
 	return n;
 }
@@ -256,9 +270,8 @@ static void answer(struct xpv_netback_queue *q, struct xpv_netback_job *job)
 	if (likely(job->skb) && unlikely(!fetched(q, job))) {
 		dev_kfree_skb_any(job->skb);
 		job->skb = NULL;
+		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
 	}
-	if (unlikely(!job->skb))
-		dev_core_stats_rx_dropped_inc(q->vif->dev);
 	xpv_net_answer_tx(&q->tx, &job->pkt, job->skb ? XPV_NET_OKAY : XPV_NET_ERROR);
 }
 
@@ -294,20 +307,37 @@ static int describe(struct sk_buff *skb, const struct xpv_net_txpkt *pkt)
 
 static void deliver(struct xpv_netback_queue *q, const struct xpv_netback_job *job)
 {
-	struct net_device *dev = q->vif->dev;
 	struct sk_buff *skb = job->skb;
 
-	skb->protocol = eth_type_trans(skb, dev);
+	skb->protocol = eth_type_trans(skb, q->vif->dev);
 	skb_reset_network_header(skb);
 	if (unlikely(describe(skb, &job->pkt))) {
-		dev_core_stats_rx_dropped_inc(dev);
+		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
 		dev_kfree_skb_any(skb);
 		return;
 	}
 	skb_probe_transport_header(skb);
 	skb_record_rx_queue(skb, (u16)q->id);
-	dev_sw_netstats_rx_add(dev, job->pkt.size);
 	napi_gro_receive(&q->napi, skb);
+}
+
+/* The batch as a whole. */
+static void count_batch(struct xpv_netback_queue *q, u32 n)
+{
+	struct xpv_netback_count *count = &q->from_guest;
+	u32 i, packets = 0, bytes = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!q->job[i].skb)
+			continue;
+		packets++;
+		bytes += q->job[i].pkt.size;
+	}
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_add(&count->packets, packets);
+	u64_stats_add(&count->bytes, bytes);
+	u64_stats_add(&count->copies, q->tx_copy.n);
+	u64_stats_update_end(&count->syncp);
 }
 
 int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)
@@ -322,6 +352,7 @@ int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)
 		xpv_copy_submit(&q->tx_copy);
 		for (i = 0; i < n; i++)
 			answer(q, &q->job[i]);
+		count_batch(q, n);
 		xpv_copy_reset(&q->tx_copy);
 		if (xpv_back_publish(&q->tx))
 			notify_remote_via_irq(q->tx_irq);
