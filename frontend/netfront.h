@@ -143,7 +143,8 @@ struct xpv_netfront {
 	struct xenbus_device *xbdev;
 	struct net_device *netdev;
 	struct xpv_netfront_queue *queue;
-	unsigned int queues;		/* entries of queue[], from probe to remove */
+	unsigned int max_queues;	/* entries of queue[], from probe to remove */
+	unsigned int queues;		/* of this connection, or the last; state_lock and RTNL */
 	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
 	bool announced;			/* state_lock; since this connection */
@@ -152,6 +153,9 @@ struct xpv_netfront {
 };
 
 /* main.c APIs: */
+
+/* How many queues a new interface has room for: 1 to XPV_NET_MAX_QUEUES. */
+unsigned int xpv_netfront_max_queues(void);
 
 /* Is the backend of @xbdev trusted? The module's parameter and the toolstack decide. */
 bool xpv_netfront_trusts(struct xenbus_device *xbdev);
@@ -174,7 +178,7 @@ void xpv_netfront_fail(struct xpv_netfront *np, const char *why);
 void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue *q,
 			     unsigned int id);
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q);
-/* Rings, grants and channels, @split: two of them. On an error the device is fatal already. */
+/* Rings, grants and channels, @split: two of them. Returns 0, or an error and nothing is taken. */
 int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split);
 /* Let packets and events in. RTNL. */
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q);

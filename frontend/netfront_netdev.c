@@ -93,7 +93,7 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *sum)
 	const struct xpv_netfront *np = netdev_priv(dev);
 	unsigned int i;
 
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		add_stats(&np->queue[i], sum);
 }
 
@@ -127,7 +127,7 @@ static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stat
 	u64 fixups;
 
 	*data = 0;
-	for (i = 0; i < np->queues; i++) {
+	for (i = 0; i < np->max_queues; i++) {
 		const struct xpv_netfront_rx *rx = &np->queue[i].rx;
 
 		do {
@@ -150,22 +150,23 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 {
 	struct xpv_netfront *np;
 	struct net_device *dev;
-	unsigned int i;
+	unsigned int i, max_queues = xpv_netfront_max_queues();
 
-	dev = alloc_etherdev(sizeof(*np));
+	dev = alloc_etherdev_mqs(sizeof(*np), max_queues, max_queues);
 	if (!dev)
 		return NULL;
 	np = netdev_priv(dev);
-	np->queues = 1;
-	np->queue = kvcalloc(np->queues, sizeof(*np->queue), GFP_KERNEL);
-	if (!np->queue) {
+	np->max_queues = max_queues;
+	np->queue = kvcalloc(max_queues, sizeof(*np->queue), GFP_KERNEL);
+	if (!np->queue || netif_set_real_num_queues(dev, 1, 1)) {
+		kvfree(np->queue);
 		free_netdev(dev);
 		return NULL;
 	}
 	np->netdev = dev;
 	np->xbdev = xbdev;
 	np->takes = OFFLOADS;
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < max_queues; i++)
 		xpv_netfront_queue_init(np, &np->queue[i], i);
 
 	SET_NETDEV_DEV(dev, &xbdev->dev);
@@ -188,7 +189,7 @@ void xpv_netfront_destroy(struct net_device *dev)
 	struct xpv_netfront *np = netdev_priv(dev);
 	unsigned int i;
 
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_destroy(&np->queue[i]);
 	kvfree(np->queue);
 	free_netdev(dev);

@@ -98,6 +98,13 @@ int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
 	struct xenbus_device *xbdev = q->front->xbdev;
 	int err;
 
+	/* First what may well be scarce: to lack a ring is fatal for the whole device. */
+	err = xpv_netfront_tx_connect(q);
+	if (err)
+		goto err_release;
+	err = xpv_netfront_rx_connect(q);
+	if (err)
+		goto err_release;
 	err = xenbus_setup_ring(xbdev, GFP_KERNEL, &q->tx.shared, 1, &q->tx.ring_ref);
 	if (err)
 		goto err_release;
@@ -106,12 +113,6 @@ int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
 		goto err_release;
 	xpv_front_init(&q->tx.ring, q->tx.shared, 1, XPV_NET_TX_STRIDE);
 	xpv_front_init(&q->rx.ring, q->rx.shared, 1, XPV_NET_RX_STRIDE);
-	err = xpv_netfront_tx_connect(q);
-	if (err)
-		goto err_release;
-	err = xpv_netfront_rx_connect(q);
-	if (err)
-		goto err_release;
 	err = open_channels(q, split);
 	if (err)
 		goto err_close_channels;
@@ -121,7 +122,6 @@ err_close_channels:
 	close_channels(q);
 err_release:
 	xpv_netfront_queue_release(q);
-	xenbus_dev_fatal(xbdev, err, "setting up queue %u", q->id);
 	return err;
 }
 

@@ -19,7 +19,7 @@ static void stop_queues(struct xpv_netfront *np)
 
 	rtnl_lock();
 	netif_carrier_off(np->netdev);
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_stop(&np->queue[i]);
 	rtnl_unlock();
 }
@@ -28,7 +28,7 @@ static void release_queues(struct xpv_netfront *np)
 {
 	unsigned int i;
 
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_release(&np->queue[i]);
 }
 
@@ -54,11 +54,12 @@ static void adopt_features(struct xpv_netfront *np)
 }
 
 /*
- * Keys that another driver may have left in our node, and a backend would obey: one of two
- * sets of channels, and what we don't ask for.
+ * Keys that another driver or connection may have left in our node, and a backend would obey: where
+ * its queues were, and what we don't ask for.
  */
 static const char *const leftovers[] = {
-	"event-channel", "event-channel-tx", "event-channel-rx",
+	"tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx", "event-channel-rx",
+	"multi-queue-num-queues",
 	"ctrl-ring-ref", "event-channel-ctrl",
 	"feature-no-csum-offload", "request-multicast-control", "xdp-headroom",
 };
@@ -69,9 +70,15 @@ static const char *const offers[] = {
 	"feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload",
 };
 
-static int write_queue(struct xenbus_transaction xbt, struct xpv_netfront_queue *q)
+/* The folder of queue @id, where there are several. NULL without memory. */
+static char *name_folder(const char *node, unsigned int id)
 {
-	const char *node = q->front->xbdev->nodename;
+	return kasprintf(GFP_KERNEL, "%s/queue-%u", node, id);
+}
+
+static int write_rings(struct xenbus_transaction xbt, const char *node,
+		       const struct xpv_netfront_queue *q)
+{
 	int err;
 
 	err = xenbus_printf(xbt, node, "tx-ring-ref", "%u", q->tx.ring_ref);
@@ -88,6 +95,39 @@ static int write_queue(struct xenbus_transaction xbt, struct xpv_netfront_queue 
 	return xenbus_printf(xbt, node, "event-channel-rx", "%u", q->rx.channel->port);
 }
 
+static int write_queues(struct xenbus_transaction xbt, struct xpv_netfront *np)
+{
+	const char *node = np->xbdev->nodename;
+	unsigned int i;
+	int err = 0;
+
+	if (np->queues == 1)
+		return write_rings(xbt, node, &np->queue[0]);
+	for (i = 0; !err && i < np->queues; i++) {
+		char *folder = name_folder(node, i);
+
+		err = folder ? write_rings(xbt, folder, &np->queue[i]) : -ENOMEM;
+		kfree(folder);
+	}
+	return err;
+}
+
+static int remove_folders(struct xenbus_transaction xbt, const char *node)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err; i++) {
+		char folder[16];
+
+		snprintf(folder, sizeof(folder), "queue-%u", i);
+		if (!xenbus_exists(xbt, node, folder))
+			return 0;
+		err = xenbus_rm(xbt, node, folder);
+	}
+	return err;
+}
+
 static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count)
 {
 	const char *node = np->xbdev->nodename;
@@ -99,6 +139,9 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 		if (err && err != -ENOENT)
 			return err;
 	}
+	err = remove_folders(xbt, node);
+	if (err)
+		return err;
 	for (i = 0; i < ARRAY_SIZE(offers); i++) {
 		err = xenbus_write(xbt, node, offers[i], "1");
 		if (err)
@@ -110,7 +153,7 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 		if (err)
 			return err;
 	}
-	return write_queue(xbt, &np->queue[0]);
+	return write_queues(xbt, np);
 }
 
 static int publish(struct xpv_netfront *np)
@@ -133,18 +176,45 @@ static int publish(struct xpv_netfront *np)
 	return err;
 }
 
+/*
+ * As many as both ends allow, or fewer if it can't be: grants are limited, and one queue is as
+ * good an interface as several.
+ */
+static int connect_queues(struct xpv_netfront *np)
+{
+	unsigned int n = min(np->max_queues, max(ask(np, "multi-queue-max-queues"), 1u));
+	bool split = ask(np, "feature-split-event-channels");
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < n; i++) {
+		err = xpv_netfront_queue_connect(&np->queue[i], split);
+		if (err)
+			break;
+	}
+	if (!i)
+		return err;
+	if (err)
+		dev_warn(&np->xbdev->dev, "error %d: %u queues instead of %u\n", err, i, n);
+	rtnl_lock();
+	err = netif_set_real_num_queues(np->netdev, i, i);
+	if (!err)
+		np->queues = i;
+	rtnl_unlock();
+	return err;
+}
+
 /* Everything up to Connected, which the caller publishes. */
 static int connect(struct xpv_netfront *np)
 {
 	struct xenbus_device *xbdev = np->xbdev;
-	bool split;
+	unsigned int i;
 	int err;
 
 	if (!ask(np, "feature-rx-copy")) {
 		xenbus_dev_fatal(xbdev, -EOPNOTSUPP, "backend without feature-rx-copy");
 		return -EOPNOTSUPP;
 	}
-	split = ask(np, "feature-split-event-channels");
 	np->untrusted = !xpv_netfront_trusts(xbdev);
 	clear_bit(0, &np->failed);
 	np->announced = false;
@@ -152,24 +222,30 @@ static int connect(struct xpv_netfront *np)
 
 	/* Of an earlier connection, if nobody had the occasion before. */
 	release_queues(np);
-	err = xpv_netfront_queue_connect(&np->queue[0], split);
-	if (err)
-		return err;
+	err = connect_queues(np);
+	if (err) {
+		xenbus_dev_fatal(xbdev, err, "setting up queues");
+		goto err_release;
+	}
 	err = publish(np);
 	if (err) {
 		xenbus_dev_fatal(xbdev, err, "writing our end of the handshake");
-		stop_queues(np);
-		release_queues(np);
-		return err;
+		goto err_release;
 	}
 	/* What is sent before the backend takes part waits in the ring. */
 	rtnl_lock();
-	xpv_netfront_queue_start(&np->queue[0]);
+	for (i = 0; i < np->queues; i++)
+		xpv_netfront_queue_start(&np->queue[i]);
 	netif_carrier_on(np->netdev);
 	rtnl_unlock();
 	if (np->untrusted)
 		dev_info(&xbdev->dev, "backend is not trusted: all data is copied\n");
 	return 0;
+
+err_release:
+	stop_queues(np);
+	release_queues(np);
+	return err;
 }
 
 /* The backend takes part: let the neighbours know where we are now. */
