@@ -6,6 +6,8 @@
 . /run/lab/dom0/lib.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
+# shellcheck source=tests/lab/dom0/net.sh
+. /run/lab/dom0/net.sh
 
 failed=0
 # Loads are stopped, never waited for: this only ends what was forgotten.
@@ -265,6 +267,7 @@ pairing() {
 		verdict net-rates net_rates
 		verdict net-payload net_payload
 		verdict net-ipv6 net_ipv6
+		net_features
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net
