@@ -30,6 +30,8 @@
 #define ROOM(head)	((u32)(SKB_WITH_OVERHEAD(head) - NET_SKB_PAD))
 /* A slot is split once at most. */
 #define PACKET_COPIES	(2 * XPV_NET_MAX_SLOTS)
+/* A window is as short as the scheduler's delays; so much the in-tree driver lets pass at once. */
+#define SAVED_CREDIT	131072u
 /* As TCP has it: less would turn one packet into thousands. */
 #define MIN_GSO_SIZE	8u
 
@@ -151,8 +153,9 @@ static struct sk_buff *place_packet(struct xpv_netback_queue *q, const struct xp
 }
 
 /*
- * Credit: each window brings credit_bytes, no more is ever saved up. A packet may
- * overdraw, so that the largest one passes the smallest limit, and the next waits.
+ * Credit: each window brings credit_bytes. Some is saved up, so that we may wake up late
+ * without falling short of the rate. A packet may overdraw, so that the largest one passes the
+ * smallest limit, and the next waits.
  */
 static bool has_credit(struct xpv_netback_queue *q)
 {
@@ -170,7 +173,7 @@ static bool has_credit(struct xpv_netback_queue *q)
 	/* What this many windows bring covers any debt. */
 	n = min_t(u64, n, 2 * XPV_NET_MAX_PACKET);
 	vif->credit_left = min_t(s64, vif->credit_left + (s64)(n * vif->credit_bytes),
-				 vif->credit_bytes);
+				 max(vif->credit_bytes, SAVED_CREDIT));
 	has = vif->credit_left > 0 || !vif->credit_bytes;
 	if (!has)
 		schedule_delayed_work(&q->credit_work,
