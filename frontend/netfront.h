@@ -44,6 +44,12 @@ enum {
 	XPV_NETFRONT_RX = 2,
 };
 
+/* Why a connection is closed from our end. */
+enum {
+	XPV_NETFRONT_FAILED,	/* the backend was caught; set once per connection */
+	XPV_NETFRONT_RENEW,	/* to be negotiated anew */
+};
+
 struct xpv_netfront;
 struct xpv_netfront_queue;
 struct page_pool;
@@ -73,6 +79,18 @@ struct xpv_netfront_txslot {
 	bool first;		/* it stands for the packet in the statistics */
 };
 
+/* Of one direction of a queue; written by its owner, read anywhere. */
+struct xpv_netfront_count {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets, bytes, dropped, errors;
+	u64_stats_t gso_fixups;		/* received without the checksum that segments need */
+};
+
+/* One direction, or a sum of several. */
+struct xpv_netfront_sum {
+	u64 packets, bytes, dropped, errors, gso_fixups;
+};
+
 /* Guest to backend. All of it under the transmit queue's lock, but as noted. */
 struct xpv_netfront_tx {
 	struct xpv_ring ring;
@@ -90,8 +108,7 @@ struct xpv_netfront_tx {
 	struct page *copy_page[XPV_NETFRONT_SLOTS];
 	grant_ref_t copy_ref[XPV_NETFRONT_SLOTS];
 
-	struct u64_stats_sync syncp;	/* of the counters: written under the lock, read anywhere */
-	u64_stats_t packets, bytes, dropped, errors;
+	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
 	void *shared;			/* the ring's page */
@@ -118,8 +135,7 @@ struct xpv_netfront_rx {
 	/* references without a page */
 	grant_ref_t bare_ref[XPV_NETFRONT_SLOTS];
 
-	struct u64_stats_sync syncp;	/* of the counters: written by rx.napi, read anywhere */
-	u64_stats_t packets, bytes, dropped, errors, gso_fixups;
+	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
 	struct delayed_work refill;	/* polls again when there was no memory for buffers */
@@ -140,16 +156,20 @@ struct xpv_netfront {
 	/* The handshake: state, connect and release. Taken before RTNL. */
 	struct mutex state_lock;
 	enum xpv_state state;		/* state_lock */
+	enum xpv_state back;		/* state_lock; the backend's, as it was last seen */
 	struct xenbus_device *xbdev;
 	struct net_device *netdev;
 	struct xpv_netfront_queue *queue;
 	unsigned int max_queues;	/* entries of queue[], from probe to remove */
 	unsigned int queues;		/* of this connection, or the last; state_lock and RTNL */
+	unsigned int offered;		/* what the backend has for us, at most max_queues; RTNL */
+	unsigned int wanted;		/* what our user wants of that; RTNL */
 	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
-	bool announced;			/* state_lock; since this connection */
-	unsigned long failed;		/* bit 0: the backend was caught; set once per connection */
-	struct work_struct fail_work;	/* closes a device that failed */
+	bool served;			/* state_lock; this connection's backend was Connected */
+	bool again;			/* state_lock; Closed, to be connected anew */
+	unsigned long why;		/* XPV_NETFRONT_FAILED, _RENEW; atomic */
+	struct work_struct close_work;	/* closes the device, and why says whether for good */
 };
 
 /* main.c APIs: */
@@ -167,11 +187,17 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev);
 /* Undo it. The netdev is not registered (any more), all queues are released. */
 void xpv_netfront_destroy(struct net_device *dev);
 
+/* ethtool.c APIs: */
+
+extern const struct ethtool_ops xpv_netfront_ethtool_ops;
+
 /* xenbus.c APIs: */
 
 extern struct xenbus_driver xpv_netfront_driver;
 /* The backend did what none does: stop, say @why once, close the device. Any context. */
 void xpv_netfront_fail(struct xpv_netfront *np, const char *why);
+/* What was negotiated is to be another: close and connect again, soon. Any context. */
+void xpv_netfront_renew(struct xpv_netfront *np);
 
 /* queue.c APIs: */
 
@@ -180,6 +206,16 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q);
 /* Rings, grants and channels, @split: two of them. Returns 0, or an error and nothing is taken. */
 int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split);
+/* One more of @counter, a member of @count. Whoever owns that direction. */
+static inline void xpv_netfront_count(struct xpv_netfront_count *count, u64_stats_t *counter)
+{
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&count->syncp);
+}
+
+/* Add what @count holds to @sum. Any context. */
+void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfront_count *count);
 /* Let packets and events in. RTNL. */
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q);
 /* Nothing of the queue runs when it returns; done before or never started is fine. RTNL. */

@@ -2,7 +2,6 @@
 /* The interface as the guest's network stack sees it. */
 #include "netfront.h"
 
-#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 
 /* What depends on the backend. */
@@ -59,42 +58,24 @@ static int change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
-static void add_stats(const struct xpv_netfront_queue *q, struct rtnl_link_stats64 *sum)
-{
-	u64 packets, bytes, dropped, errors;
-	unsigned int start;
-
-	do {
-		start = u64_stats_fetch_begin(&q->tx.syncp);
-		packets = u64_stats_read(&q->tx.packets);
-		bytes = u64_stats_read(&q->tx.bytes);
-		dropped = u64_stats_read(&q->tx.dropped);
-		errors = u64_stats_read(&q->tx.errors);
-	} while (u64_stats_fetch_retry(&q->tx.syncp, start));
-	sum->tx_packets += packets;
-	sum->tx_bytes += bytes;
-	sum->tx_dropped += dropped;
-	sum->tx_errors += errors;
-	do {
-		start = u64_stats_fetch_begin(&q->rx.syncp);
-		packets = u64_stats_read(&q->rx.packets);
-		bytes = u64_stats_read(&q->rx.bytes);
-		dropped = u64_stats_read(&q->rx.dropped);
-		errors = u64_stats_read(&q->rx.errors);
-	} while (u64_stats_fetch_retry(&q->rx.syncp, start));
-	sum->rx_packets += packets;
-	sum->rx_bytes += bytes;
-	sum->rx_dropped += dropped;
-	sum->rx_errors += errors;
-}
-
-static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *sum)
+static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	const struct xpv_netfront *np = netdev_priv(dev);
+	struct xpv_netfront_sum rx = {}, tx = {};
 	unsigned int i;
 
-	for (i = 0; i < np->max_queues; i++)
-		add_stats(&np->queue[i], sum);
+	for (i = 0; i < np->max_queues; i++) {
+		xpv_netfront_add_count(&rx, &np->queue[i].rx.count);
+		xpv_netfront_add_count(&tx, &np->queue[i].tx.count);
+	}
+	stats->rx_packets = rx.packets;
+	stats->rx_bytes = rx.bytes;
+	stats->rx_dropped = rx.dropped;
+	stats->rx_errors = rx.errors;
+	stats->tx_packets = tx.packets;
+	stats->tx_bytes = tx.bytes;
+	stats->tx_dropped = tx.dropped;
+	stats->tx_errors = tx.errors;
 }
 
 static const struct net_device_ops netdev_ops = {
@@ -109,43 +90,6 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
-static int get_sset_count(struct net_device *dev, int set)
-{
-	return set == ETH_SS_STATS ? 1 : -EOPNOTSUPP;
-}
-
-static void get_strings(struct net_device *dev, u32 set, u8 *data)
-{
-	if (set == ETH_SS_STATS)
-		strscpy((char *)data, "rx_gso_checksum_fixup", ETH_GSTRING_LEN);
-}
-
-static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
-{
-	const struct xpv_netfront *np = netdev_priv(dev);
-	unsigned int i, start;
-	u64 fixups;
-
-	*data = 0;
-	for (i = 0; i < np->max_queues; i++) {
-		const struct xpv_netfront_rx *rx = &np->queue[i].rx;
-
-		do {
-			start = u64_stats_fetch_begin(&rx->syncp);
-			fixups = u64_stats_read(&rx->gso_fixups);
-		} while (u64_stats_fetch_retry(&rx->syncp, start));
-		*data += fixups;
-	}
-}
-
-static const struct ethtool_ops ethtool_ops = {
-	.get_link		= ethtool_op_get_link,
-	.get_ts_info		= ethtool_op_get_ts_info,
-	.get_sset_count		= get_sset_count,
-	.get_strings		= get_strings,
-	.get_ethtool_stats	= get_ethtool_stats,
-};
-
 struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 {
 	struct xpv_netfront *np;
@@ -157,6 +101,9 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 		return NULL;
 	np = netdev_priv(dev);
 	np->max_queues = max_queues;
+	np->queues = 1;
+	np->offered = max_queues;
+	np->wanted = max_queues;
 	np->queue = kvcalloc(max_queues, sizeof(*np->queue), GFP_KERNEL);
 	if (!np->queue || netif_set_real_num_queues(dev, 1, 1)) {
 		kvfree(np->queue);
@@ -171,7 +118,7 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 
 	SET_NETDEV_DEV(dev, &xbdev->dev);
 	dev->netdev_ops = &netdev_ops;
-	dev->ethtool_ops = &ethtool_ops;
+	dev->ethtool_ops = &xpv_netfront_ethtool_ops;
 	dev->hw_features = OFFLOADS;
 	/* Blank checksums and unchecked headers of others' packets pass through as they are. */
 	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_GSO_ROBUST;

@@ -125,6 +125,26 @@ err_release:
 	return err;
 }
 
+void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfront_count *count)
+{
+	struct xpv_netfront_sum now;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&count->syncp);
+		now.packets = u64_stats_read(&count->packets);
+		now.bytes = u64_stats_read(&count->bytes);
+		now.dropped = u64_stats_read(&count->dropped);
+		now.errors = u64_stats_read(&count->errors);
+		now.gso_fixups = u64_stats_read(&count->gso_fixups);
+	} while (u64_stats_fetch_retry(&count->syncp, start));
+	sum->packets += now.packets;
+	sum->bytes += now.bytes;
+	sum->dropped += now.dropped;
+	sum->errors += now.errors;
+	sum->gso_fixups += now.gso_fixups;
+}
+
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
 {
 	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
@@ -211,8 +231,8 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 	q->rx.ring_ref = INVALID_GRANT_REF;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++)
 		q->tx.gref[i] = INVALID_GRANT_REF;
-	u64_stats_init(&q->tx.syncp);
-	u64_stats_init(&q->rx.syncp);
+	u64_stats_init(&q->tx.count.syncp);
+	u64_stats_init(&q->rx.count.syncp);
 	INIT_DELAYED_WORK(&q->rx.refill, xpv_netfront_refill_work);
 	netif_napi_add_tx(np->netdev, &q->tx.napi, xpv_netfront_poll_tx);
 	netif_napi_add(np->netdev, &q->rx.napi, xpv_netfront_poll_rx);

@@ -41,13 +41,6 @@ static struct netdev_queue *queue_of(struct xpv_netfront_queue *q)
 	return netdev_get_tx_queue(q->front->netdev, q->id);
 }
 
-static void count(struct xpv_netfront_tx *tx, u64_stats_t *counter)
-{
-	u64_stats_update_begin(&tx->syncp);
-	u64_stats_inc(counter);
-	u64_stats_update_end(&tx->syncp);
-}
-
 /* There is one: ids in use and extras together are the ring's unanswered slots. */
 static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
 {
@@ -241,7 +234,7 @@ static const char *take_answer(struct xpv_netfront_tx *tx, const struct xpv_net_
 		}
 	}
 	if (slot->first && rsp->status < 0)
-		count(tx, &tx->errors);
+		xpv_netfront_count(&tx->count, &tx->count.errors);
 	slot->state = XPV_NETFRONT_FREE;
 	tx->free_id[tx->free_ids++] = rsp->id;
 	return NULL;
@@ -303,7 +296,7 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 
 static void drop(struct xpv_netfront_tx *tx, struct sk_buff *skb)
 {
-	count(tx, &tx->dropped);
+	xpv_netfront_count(&tx->count, &tx->count.dropped);
 	dev_kfree_skb_any(skb);
 }
 
@@ -321,10 +314,10 @@ static bool send(struct xpv_netfront_queue *q, struct sk_buff *skb)
 	}
 	len = skb->len;
 	skb_tx_timestamp(skb);
-	u64_stats_update_begin(&tx->syncp);
-	u64_stats_inc(&tx->packets);
-	u64_stats_add(&tx->bytes, len);
-	u64_stats_update_end(&tx->syncp);
+	u64_stats_update_begin(&tx->count.syncp);
+	u64_stats_inc(&tx->count.packets);
+	u64_stats_add(&tx->count.bytes, len);
+	u64_stats_update_end(&tx->count.syncp);
 
 	if (pack(&p)) {
 		tx->waiting++;

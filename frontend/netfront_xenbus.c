@@ -182,11 +182,14 @@ static int publish(struct xpv_netfront *np)
  */
 static int connect_queues(struct xpv_netfront *np)
 {
-	unsigned int n = min(np->max_queues, max(ask(np, "multi-queue-max-queues"), 1u));
 	bool split = ask(np, "feature-split-event-channels");
-	unsigned int i;
+	unsigned int i, n;
 	int err = 0;
 
+	rtnl_lock();
+	np->offered = clamp(ask(np, "multi-queue-max-queues"), 1u, np->max_queues);
+	n = min(np->offered, np->wanted);
+	rtnl_unlock();
 	for (i = 0; i < n; i++) {
 		err = xpv_netfront_queue_connect(&np->queue[i], split);
 		if (err)
@@ -195,7 +198,7 @@ static int connect_queues(struct xpv_netfront *np)
 	if (!i)
 		return err;
 	if (err)
-		dev_warn(&np->xbdev->dev, "error %d: %u queues instead of %u\n", err, i, n);
+		dev_warn_ratelimited(&np->xbdev->dev, "error %d: %u queues instead of %u\n", err, i, n);
 	rtnl_lock();
 	err = netif_set_real_num_queues(np->netdev, i, i);
 	if (!err)
@@ -216,8 +219,9 @@ static int connect(struct xpv_netfront *np)
 		return -EOPNOTSUPP;
 	}
 	np->untrusted = !xpv_netfront_trusts(xbdev);
-	clear_bit(0, &np->failed);
-	np->announced = false;
+	np->why = 0;
+	np->served = false;
+	np->again = false;
 	adopt_features(np);
 
 	/* Of an earlier connection, if nobody had the occasion before. */
@@ -239,7 +243,7 @@ static int connect(struct xpv_netfront *np)
 	netif_carrier_on(np->netdev);
 	rtnl_unlock();
 	if (np->untrusted)
-		dev_info(&xbdev->dev, "backend is not trusted: all data is copied\n");
+		dev_info_ratelimited(&xbdev->dev, "backend is not trusted: all data is copied\n");
 	return 0;
 
 err_release:
@@ -251,9 +255,9 @@ err_release:
 /* The backend takes part: let the neighbours know where we are now. */
 static void announce(struct xpv_netfront *np)
 {
-	if (!np->announced)
+	if (!np->served)
 		netdev_notify_peers(np->netdev);
-	np->announced = true;
+	np->served = true;
 }
 
 static int enter(void *dev, enum xpv_state next)
@@ -271,7 +275,9 @@ static int enter(void *dev, enum xpv_state next)
 		stop_queues(np);
 		return xenbus_switch_state(np->xbdev, XenbusStateClosing);
 	case XPV_CLOSED:
-		return xenbus_frontend_closed(np->xbdev);
+		/* That one is for good: whoever waits for the device to be down is woken. */
+		return np->again ? xenbus_switch_state(np->xbdev, XenbusStateClosed) :
+				   xenbus_frontend_closed(np->xbdev);
 	default:
 		return -EINVAL;
 	}
@@ -287,22 +293,56 @@ static void set_state(struct xpv_netfront *np, enum xpv_state target)
 
 void xpv_netfront_fail(struct xpv_netfront *np, const char *why)
 {
-	if (test_and_set_bit(0, &np->failed))
+	if (test_and_set_bit(XPV_NETFRONT_FAILED, &np->why))
 		return;
-	dev_err(&np->xbdev->dev, "backend %s: device is closed\n", why);
+	/* It may have been given another try, and another. */
+	dev_err_ratelimited(&np->xbdev->dev, "backend %s: device is closed\n", why);
 	netif_carrier_off(np->netdev);
-	schedule_work(&np->fail_work);
+	schedule_work(&np->close_work);
 }
 
-static void close_failed(struct work_struct *work)
+void xpv_netfront_renew(struct xpv_netfront *np)
 {
-	struct xpv_netfront *np = container_of(work, struct xpv_netfront, fail_work);
+	set_bit(XPV_NETFRONT_RENEW, &np->why);
+	schedule_work(&np->close_work);
+}
+
+static void close_for(struct work_struct *work)
+{
+	struct xpv_netfront *np = container_of(work, struct xpv_netfront, close_work);
 
 	mutex_lock(&np->state_lock);
 	/* Unless it was connected anew in the meantime. */
-	if (test_bit(0, &np->failed))
+	if (np->why && np->state == XPV_CONNECTED) {
+		np->again = !test_bit(XPV_NETFRONT_FAILED, &np->why);
 		set_state(np, XPV_CLOSED);
+	}
 	mutex_unlock(&np->state_lock);
+}
+
+/*
+ * A backend that has served us may have us again, when it goes and when another one begins in its
+ * place, which need not offer the same. One that never came so far would fail again.
+ */
+static bool has_to_part(struct xpv_netfront *np, enum xpv_state back)
+{
+	if (np->state != XPV_CONNECTED || !np->served)
+		return false;
+	np->again = back == XPV_INIT_WAIT || back == XPV_CLOSING || back == XPV_CLOSED;
+	return np->again;
+}
+
+/*
+ * Both are closed, and may begin from the start. A backend that begins by itself is a new one: it
+ * finds us closed, so it closes as well before that.
+ */
+static bool may_return(struct xpv_netfront *np, enum xpv_state back)
+{
+	if (np->state != XPV_CLOSED)
+		return false;
+	if (np->back == XPV_CLOSED && back == XPV_INIT_WAIT)
+		np->again = true;
+	return np->again && back == XPV_CLOSED && ask(np, "online");
 }
 
 static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state)
@@ -312,6 +352,11 @@ static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state
 	enum xpv_state target;
 
 	mutex_lock(&np->state_lock);
+	if (has_to_part(np, back))
+		set_state(np, XPV_CLOSED);
+	if (may_return(np, back))
+		set_state(np, XPV_INITIALISING);
+	np->back = back;
 	target = xpv_front_target(np->state, back);
 	/*
 	 * Our rings and Connected are published in one step, and to a backend in InitWait
@@ -356,7 +401,7 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 	}
 	np = netdev_priv(dev);
 	mutex_init(&np->state_lock);
-	INIT_WORK(&np->fail_work, close_failed);
+	INIT_WORK(&np->close_work, close_for);
 	dev_set_drvdata(&xbdev->dev, np);
 	err = read_mac(dev, xbdev);
 	if (err) {
@@ -410,10 +455,10 @@ static void remove(struct xenbus_device *xbdev)
 	np->state = XPV_CLOSED;
 	release_queues(np);
 	mutex_unlock(&np->state_lock);
-	/* No poll, no sender to schedule it again; and it finds the state that it wants. */
-	cancel_work_sync(&np->fail_work);
 
 	unregister_netdev(np->netdev);
+	/* No poll, no sender, no user to schedule it again; it found nothing to close. */
+	cancel_work_sync(&np->close_work);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	xpv_netfront_destroy(np->netdev);
 }
@@ -429,7 +474,7 @@ static int resume(struct xenbus_device *xbdev)
 	mutex_lock(&np->state_lock);
 	stop_queues(np);
 	release_queues(np);
-	clear_bit(0, &np->failed);
+	np->why = 0;
 	np->state = XPV_INITIALISING;
 	mutex_unlock(&np->state_lock);
 	return 0;
