@@ -69,7 +69,106 @@ net_queues_fewer() {
 	detach_net
 }
 
+# The number changes while the interface is in use: its sockets notice a pause at most.
+net_channels() {
+	local n name
+	queues 4 4 && attach_net && net_job 1 || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	for n in 2 1 3 4; do
+		guest "ethtool -L $name combined $n" || { echo "ethtool -L $name combined $n failed"; return 1; }
+		until_ok 20 has_queues 1 $n || { has_queues 1 $n; return 1; }
+		guest "ethtool -l $name" | tail -n 2 | grep -q "Combined:.*$n" || { echo "ethtool -l does not say $n"; return 1; }
+		until_ok 20 moves 1 || { echo "no traffic with $n queues"; return 1; }
+	done
+	counted "$name" || return
+	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
+	net_job_stop
+	detach_net
+}
+
+# moves VIF: the load's packets go through, right now.
+moves() {
+	local stat=/sys/class/net/vif$domid.$1/statistics/rx_bytes from
+	from=$(cat "$stat") && sleep 1 && [ $(($(cat "$stat") - from)) -gt 100000 ]
+}
+
+# The queues' counters are the interface's, in the guest and, where it counts them, in dom0.
+counted() { # NAME
+	local queues all
+	guest "ip link set $1 down" || return
+	queues=$(guest "ethtool -S $1" | awk '/tx_queue_[0-9]+_packets/ { n += $2 } END { print n }')
+	all=$(guest "cat /sys/class/net/$1/statistics/tx_packets")
+	guest "ip link set $1 up" || return
+	[ "$queues" = "$all" ] || { echo "$all packets left the guest, $queues by its queues"; return 1; }
+}
+
 net_queues_reset() { queues 1 1; }
+
+# --- the backend goes and comes back ---
+
+# As a toolstack does for a new vif: on the bridge, and "connected".
+plug() { # VIF
+	until_ok 20 test -e "/sys/class/net/vif$domid.$1" || { echo "no netdev for vif $1"; return 1; }
+	XENBUS_TYPE=vif XENBUS_PATH=backend/vif/$domid/$1 XENBUS_BASE_PATH=backend vif=vif$domid.$1 \
+		/etc/xen/scripts/vif-bridge online type_if=vif || { echo "vif-bridge failed for vif $1"; return 1; }
+}
+
+# reload_back QUEUES: dom0's half of all vifs goes away for some seconds.
+reload_netback() {
+	local vif
+	for vif in /sys/bus/xen-backend/devices/vif-*; do
+		echo "${vif##*/}" >"$vif/driver/unbind"
+	done
+	case $back in
+	xpv) rmmod xpv-netback && sleep 3 && insmod $lab/modules/xpv-netback.ko max_queues="$1" ;;
+	*) rmmod xen-netback && sleep 3 && modprobe xen-netback max_queues="$1" ;;
+	esac || { echo "the backend is not reloaded"; return 1; }
+	for vif in /sys/bus/xen-backend/devices/vif-*; do
+		plug "${vif##*-}" || return
+	done
+}
+
+# The guest keeps its interfaces, its addresses and its connections, and says where it is now.
+net_back_reload() {
+	local announced
+	queues 4 4 && attach_net && net_job 1 && sleep 1 || return
+	timeout 60 tcpdump -n -i xenbr0 -c 1 'arp and src 10.0.1.2 and dst 10.0.1.2' >/dev/null 2>&1 3>&- &
+	announced=$!
+	sleep 1
+	reload_netback 4 || return
+	until_ok 40 moves 1 || { echo "no traffic after the reload"; return 1; }
+	has_queues 1 4 || return
+	net_ping 0 || return
+	if [ "$front" = xpv ]; then
+		wait $announced || { echo "the guest did not announce its address"; return 1; }
+		# A backend that offers less.
+		reload_netback 2 || return
+		until_ok 40 moves 1 || { echo "no traffic with a backend of two queues"; return 1; }
+		has_queues 1 2 || return
+	else
+		kill $announced
+	fi
+	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
+	net_job_stop
+	detach_net
+}
+
+# Both ends' interfaces go up and down, each in a rhythm of its own, with packets under way.
+net_up_and_down() {
+	local i name
+	queues 2 2 && attach_net && net_job 1 || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	guest_load updown "for i in \$(seq 30); do ip link set $name down; sleep 0.1; ip link set $name up; sleep 0.4; done" || return
+	for i in {1..30}; do
+		ip link set "vif$domid.1" down && sleep 0.2 && ip link set "vif$domid.1" up || return
+		sleep 0.$((i % 5 + 1))
+	done
+	until_ok 60 guest '! kill -0 $(cat /tmp/updown.pid)' || { echo "the guest's loop does not end"; return 1; }
+	until_ok 60 moves 1 || { echo "no traffic afterwards"; return 1; }
+	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
+	net_job_stop
+	detach_net
+}
 
 # --- rate= ---
 
@@ -100,10 +199,37 @@ net_rate() {
 	detach_net
 }
 
+# --- another host ---
+
+# Saved to dom0's memory and woken up, as another domain, before another backend; connections go on.
+net_save_restore() {
+	local was=$domid
+	queues 2 2 && attach_net && net_job 1 && until_ok 20 moves 1 || return
+	xl save -c guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { echo "xl save -c failed"; return 1; }
+	until_ok 20 moves 1 || { echo "no traffic after xl save -c"; return 1; }
+	xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { echo "xl save failed"; return 1; }
+	domid=''
+	until_ok 20 gone "$was" || { echo "domain $was stays as a zombie"; return 1; }
+	xl restore /tmp/guest.save >>$lab/out/xl.log 2>&1 || { echo "xl restore failed"; return 1; }
+	rm /tmp/guest.save
+	domid=$(xl domid guest)
+	guest true || { echo "the guest does not answer"; return 1; }
+	until_ok 60 moves 1 || { echo "no traffic after xl restore"; return 1; }
+	has_queues 1 2 && net_ping 0 || return
+	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
+	net_job_stop
+	detach_net
+}
+
 net_features() {
 	verdict net-queues net_queues
 	verdict net-queues-fewer net_queues_fewer
 	# The in-tree backend gives each queue the whole rate.
 	[ "$back" != xpv ] || verdict net-rate net_rate
+	# The in-tree frontend has one handshake in its life.
+	[ "$front" != xpv ] || verdict net-channels net_channels
+	verdict net-back-reload net_back_reload
+	verdict net-up-and-down net_up_and_down
+	[ "$kind" != pv ] || [ -z "${LAB_LONG-}" ] || verdict net-save-restore net_save_restore
 	net_queues_reset >/dev/null
 }
