@@ -13,14 +13,19 @@
 #include "netback.h"
 
 #include <linux/jiffies.h>
+#include <linux/moduleparam.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <xen/events.h>
 
-/* A guest that posts nothing for so long has its packets dropped, */
-#define DRAIN_DELAY	(10 * HZ)
-/* and after this its link is down until it posts again. */
-#define STALL_DELAY	(60 * HZ)
+static unsigned int rx_drain_timeout_msecs = 10000;
+module_param(rx_drain_timeout_msecs, uint, 0644);
+MODULE_PARM_DESC(rx_drain_timeout_msecs, "How long a guest may post no buffers before its packets are dropped, in ms (default: 10000)");
+
+static unsigned int rx_stall_timeout_msecs = 60000;
+module_param(rx_stall_timeout_msecs, uint, 0644);
+MODULE_PARM_DESC(rx_stall_timeout_msecs, "And before its link is down until it posts again, in ms (default: 60000; 0: never)");
+
 /* Copies that make a hypercall worth while. */
 #define BATCH_COPIES	(XPV_COPY_MAX / 2)
 
@@ -38,7 +43,15 @@ struct filler {
 
 static unsigned long drain_delay(const struct xpv_netback_queue *q)
 {
-	return q->vif->rx_notify ? DRAIN_DELAY : LOOK_DELAY;
+	return q->vif->rx_notify ? msecs_to_jiffies(READ_ONCE(rx_drain_timeout_msecs)) : LOOK_DELAY;
+}
+
+/* One that can't say that it posts again has no link to lose. */
+static unsigned long stall_delay(const struct xpv_netback_queue *q)
+{
+	unsigned int ms = READ_ONCE(rx_stall_timeout_msecs);
+
+	return ms && q->vif->rx_notify ? msecs_to_jiffies(ms) : MAX_JIFFY_OFFSET;
 }
 
 static u32 slots_needed(const struct sk_buff *skb)
@@ -329,16 +342,16 @@ bool xpv_netback_posted(struct xpv_netback_queue *q)
 /* Waiting for too long: drop what waits, later take the link down. */
 static void give_in(struct xpv_netback_queue *q, struct netdev_queue *txq)
 {
-	unsigned long drain = drain_delay(q);
+	unsigned long drain = drain_delay(q), stall = stall_delay(q);
 	unsigned long waited = jiffies - q->since;
 	unsigned long next;
 
 	if (waited < drain) {
 		next = drain - waited;
-	} else if (!q->vif->rx_notify || waited < STALL_DELAY) {
+	} else if (waited < stall) {
 		q->draining = true;
 		netif_tx_wake_queue(txq);
-		next = q->vif->rx_notify ? STALL_DELAY - waited : drain;
+		next = q->vif->rx_notify ? stall - waited : drain;
 	} else {
 		/* From here on only the guest's event helps. */
 		xpv_netback_set_dead(q, true);
