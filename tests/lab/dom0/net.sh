@@ -51,7 +51,10 @@ spread() { # VIF QUEUES
 	guest_iperf "$1" 2 '-P 16' && guest_iperf "$1" 2 '-P 16 -R' || { echo "iperf3 with 16 flows failed"; return 1; }
 	used=$(irqs_of "vif$domid.$1" 8 </proc/interrupts)
 	[ "$used" -ge $(($2 - 1)) ] || { echo "$used of $2 queues had work in dom0"; return 1; }
-	name=$(guest "ls /sys/bus/xen/devices/vif-$1/net")
+	case $front in
+	xpv) name=$(guest "ls /sys/bus/xen/devices/vif-$1/net") ;;
+	*) name=vif$1 ;;
+	esac
 	used=$(guest 'cat /proc/interrupts' | irqs_of "$name" 8)
 	[ "$used" -ge $(($2 - 1)) ] || { echo "$used of $2 queues had work in the guest"; return 1; }
 }
@@ -221,11 +224,81 @@ net_save_restore() {
 	detach_net
 }
 
+# --- a guest that takes nothing ---
+
+# carrier VIF 0|1
+carrier() { [ "$(cat "/sys/class/net/vif$domid.$1/carrier")" = "$2" ]; }
+
+# What is sent to it must not pile up in dom0; its link goes down, and up when it is back.
+net_stall() {
+	local mac before kept status=0
+	local drain stall parameters=/sys/module/xpv_netback/parameters
+	drain=$(cat $parameters/rx_drain_timeout_msecs) stall=$(cat $parameters/rx_stall_timeout_msecs)
+	queues 1 1 && attach_net || return
+	echo 1000 >$parameters/rx_drain_timeout_msecs
+	echo 4000 >$parameters/rx_stall_timeout_msecs
+	mac=$(front_key 1/mac)
+	ip neighbour replace 10.0.1.2 lladdr "$mac" dev xenbr0 nud permanent
+	xl pause guest
+	before=$(awk '/MemAvailable/ { print $2 }' /proc/meminfo)
+	flood 20000 &
+	kept=$(sleep 2; awk '/MemAvailable/ { print $2 }' /proc/meminfo)
+	until_ok 20 carrier 1 0 || { echo "the link of a paused guest stays up"; status=1; }
+	wait $!
+	xl unpause guest
+	ip neighbour delete 10.0.1.2 dev xenbr0
+	echo "$drain" >$parameters/rx_drain_timeout_msecs
+	echo "$stall" >$parameters/rx_stall_timeout_msecs
+	[ $status = 0 ] || return 1
+	[ $((before - kept)) -lt 32768 ] || { echo "$((before - kept)) KiB are kept for a paused guest"; return 1; }
+	until_ok 20 carrier 1 1 || { echo "the link stays down"; return 1; }
+	net_ping 1 && detach_net
+}
+
+# flood COUNT: so many datagrams to the guest's second vif.
+flood() { dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >/dev/udp/10.0.1.2/9; }
+
+# --- MTU ---
+
+# The smallest there is, and the largest that any frontend and backend agree on, through the bridge.
+net_mtu() {
+	local name
+	attach_net || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	set_mtu "$name" 68 && guest 'ping -q -c 3 -s 40 10.0.1.1 && ping -q -c 3 -s 1000 10.0.1.1' >/dev/null || { echo "no ping with an MTU of 68"; return 1; }
+	set_mtu "$name" 9000 && frames_of 9014 guest 'ping -q -c 5 -s 8972 10.0.1.1' || return
+	set_mtu "$name" 65517 && frames_of 65531 guest 'ping -q -c 5 -s 65489 10.0.1.1' || return
+	! guest "ip link set $name mtu 65536" 2>/dev/null || { echo "an MTU of 65536 is taken"; return 1; }
+	set_mtu "$name" 1500 && net_ping 1 && detach_net
+}
+
+set_mtu() { # NAME MTU
+	ip link set "vif$domid.1" mtu "$2" && ip link set xenbr0 mtu "$2" && guest "ip link set $1 mtu $2" || { echo "no MTU of $2"; return 1; }
+}
+
+# frames_of BYTES COMMAND...: most of what the vif carried meanwhile, each way, was as long as that.
+frames_of() {
+	local stat=/sys/class/net/vif$domid.1/statistics way size=$1
+	local -A before
+	shift
+	for way in {rx,tx}_{bytes,packets}; do
+		before[$way]=$(cat "$stat/$way")
+	done
+	"$@" >/dev/null || { echo "failed: $*"; return 1; }
+	for way in rx tx; do
+		set -- $(($(cat "$stat/${way}_bytes") - before[${way}_bytes])) $(($(cat "$stat/${way}_packets") - before[${way}_packets]))
+		[ "$1" -gt 0 ] && [ "$1" -ge $(($2 * size / 2)) ] || { echo "$way: $1 bytes in $2 packets, expected frames of $size"; return 1; }
+	done
+}
+
 net_features() {
 	verdict net-queues net_queues
 	verdict net-queues-fewer net_queues_fewer
 	# The in-tree backend gives each queue the whole rate.
 	[ "$back" != xpv ] || verdict net-rate net_rate
+	# Its timeouts can't be changed while the in-tree driver is loaded.
+	[ "$back" != xpv ] || verdict net-stall net_stall
+	verdict net-mtu net_mtu
 	# The in-tree frontend has one handshake in its life.
 	[ "$front" != xpv ] || verdict net-channels net_channels
 	verdict net-back-reload net_back_reload
