@@ -4,8 +4,10 @@
 
 #include <linux/rtnetlink.h>
 
-/* What depends on the backend. */
+/* What depends on the backend: how it may be sent packets. */
 #define OFFLOADS (NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_TSO | NETIF_F_TSO6)
+/* What the backend has to know: how it may send them. */
+#define TAKEN (NETIF_F_RXCSUM | NETIF_F_GRO_HW)
 
 static int open(struct net_device *dev)
 {
@@ -43,6 +45,8 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 
 static int set_features(struct net_device *dev, netdev_features_t features)
 {
+	if ((dev->features ^ features) & TAKEN)
+		xpv_netfront_renew(netdev_priv(dev));
 	if (features & NETIF_F_SG || dev->mtu <= ETH_DATA_LEN)
 		return 0;
 	netdev_info(dev, "no scatter-gather: MTU reduced to %u\n", ETH_DATA_LEN);
@@ -119,9 +123,9 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 	SET_NETDEV_DEV(dev, &xbdev->dev);
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &xpv_netfront_ethtool_ops;
-	dev->hw_features = OFFLOADS;
+	dev->hw_features = OFFLOADS | TAKEN;
 	/* Blank checksums and unchecked headers of others' packets pass through as they are. */
-	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_GSO_ROBUST;
+	dev->features = OFFLOADS | TAKEN | NETIF_F_GSO_ROBUST;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = XPV_NET_MAX_PACKET - ETH_HLEN;
 	/* While it is answered a packet is ours alone: it carries our count of its slots. */

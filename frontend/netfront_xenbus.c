@@ -61,13 +61,22 @@ static const char *const leftovers[] = {
 	"tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx", "event-channel-rx",
 	"multi-queue-num-queues",
 	"ctrl-ring-ref", "event-channel-ctrl",
-	"feature-no-csum-offload", "request-multicast-control", "xdp-headroom",
+	"request-multicast-control", "xdp-headroom",
 };
 
-/* What we can do, and what we ask of every backend. */
-static const char *const offers[] = {
-	"request-rx-copy", "feature-rx-notify", "feature-sg",
-	"feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload",
+/* What we ask of every backend and let it send us, the latter while the feature is on. */
+static const struct {
+	const char *key;
+	netdev_features_t feature;	/* 0: always */
+	bool off;			/* the key says that it is off */
+} offers[] = {
+	{ "request-rx-copy" },
+	{ "feature-rx-notify" },
+	{ "feature-sg" },
+	{ "feature-no-csum-offload", NETIF_F_RXCSUM, true },
+	{ "feature-ipv6-csum-offload", NETIF_F_RXCSUM },
+	{ "feature-gso-tcpv4", NETIF_F_GRO_HW },
+	{ "feature-gso-tcpv6", NETIF_F_GRO_HW },
 };
 
 /* The folder of queue @id, where there are several. NULL without memory. */
@@ -143,7 +152,9 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 	if (err)
 		return err;
 	for (i = 0; i < ARRAY_SIZE(offers); i++) {
-		err = xenbus_write(xbt, node, offers[i], "1");
+		bool on = !offers[i].feature || np->netdev->features & offers[i].feature;
+
+		err = xenbus_printf(xbt, node, offers[i].key, "%u", on != offers[i].off);
 		if (err)
 			return err;
 	}
