@@ -266,8 +266,8 @@ net_mtu() {
 	attach_net || return
 	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
 	set_mtu "$name" 68 && guest 'ping -q -c 3 -s 40 10.0.1.1 && ping -q -c 3 -s 1000 10.0.1.1' >/dev/null || { echo "no ping with an MTU of 68"; return 1; }
-	set_mtu "$name" 9000 && frames_of 9014 guest 'ping -q -c 5 -s 8972 10.0.1.1' || return
-	set_mtu "$name" 65517 && frames_of 65531 guest 'ping -q -c 5 -s 65489 10.0.1.1' || return
+	set_mtu "$name" 9000 && frames_of 9014 || return
+	set_mtu "$name" 65517 && frames_of 65531 || return
 	! guest "ip link set $name mtu 65536" 2>/dev/null || { echo "an MTU of 65536 is taken"; return 1; }
 	set_mtu "$name" 1500 && net_ping 1 && detach_net
 }
@@ -276,18 +276,57 @@ set_mtu() { # NAME MTU
 	ip link set "vif$domid.1" mtu "$2" && ip link set xenbr0 mtu "$2" && guest "ip link set $1 mtu $2" || { echo "no MTU of $2"; return 1; }
 }
 
-# frames_of BYTES COMMAND...: most of what the vif carried meanwhile, each way, was as long as that.
+# mean rx|tx VIF: the mean length of what the vif received, or sent, during a TCP stream.
+mean() {
+	local stat=/sys/class/net/vif$domid.$2/statistics/$1 bytes packets reverse=''
+	[ "$1" = rx ] || reverse=-R
+	bytes=$(cat "${stat}_bytes") packets=$(cat "${stat}_packets")
+	guest_iperf "$2" 2 $reverse >/dev/null || return
+	echo $((($(cat "${stat}_bytes") - bytes) / ($(cat "${stat}_packets") - packets)))
+}
+
+# large VIF rx|tx yes|no: are packets longer than a frame?
+large() {
+	local mean
+	mean=$(mean "$2" "$1") || { echo "no TCP stream"; return 1; }
+	case $3 in
+	yes) [ "$mean" -gt 4000 ] || { echo "$2: a mean of $mean bytes, though longer ones were allowed"; return 1; } ;;
+	no) [ "$mean" -le 1514 ] || { echo "$2: a mean of $mean bytes, though longer ones were forbidden"; return 1; } ;;
+	esac
+}
+
+# Each offload is switched off, and does not happen; and on again.
+net_offloads() {
+	local name vif=vif$domid.1
+	attach_net || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	guest "ethtool -K $name tso off" && large 1 rx no && guest "ethtool -K $name tx off sg off" && large 1 rx no &&
+		guest "ethtool -K $name tx on sg on tso on" && large 1 rx yes || return
+	ethtool -K "$vif" tso off && large 1 tx no && ethtool -K "$vif" tx off sg off && large 1 tx no &&
+		ethtool -K "$vif" tx on sg on tso on && large 1 tx yes || return
+	if [ "$front" = xpv ]; then
+		guest "ethtool -K $name rx-gro-hw off" && until_ok 20 front_says feature-gso-tcpv4 0 && large 1 tx no &&
+			guest "ethtool -K $name rx off" && until_ok 20 front_says feature-no-csum-offload 1 && large 1 tx no || return
+		[ "$(features "$vif" | grep -c 'on$')" = 0 ] || { echo "dom0 still has: $(features "$vif" | grep 'on$')"; return 1; }
+		guest "ethtool -K $name rx on rx-gro-hw on" && until_ok 20 front_says feature-gso-tcpv4 1 && large 1 tx yes || return
+	fi
+	detach_net
+}
+
+front_says() { [ "$(front_key "1/$1")" = "$2" ] && [ "$(back_key 1/state)" = 4 ] && guest 'ping -q -c 1 -W 1 10.0.1.1'; }
+features() { ethtool -k "$1" | grep -E '^.tx-(checksum-ipv[46]|tcp-segmentation|tcp6-segmentation):' | sed 's/ \[.*//'; }
+
+# frames_of BYTES: twenty pings of that size cross each way whole, among few packets of other kinds.
 frames_of() {
-	local stat=/sys/class/net/vif$domid.1/statistics way size=$1
+	local stat=/sys/class/net/vif$domid.1/statistics way
 	local -A before
-	shift
 	for way in {rx,tx}_{bytes,packets}; do
 		before[$way]=$(cat "$stat/$way")
 	done
-	"$@" >/dev/null || { echo "failed: $*"; return 1; }
+	guest "ping -q -c 20 -i 0.1 -s $(($1 - 42)) 10.0.1.1" >/dev/null || { echo "no ping with frames of $1"; return 1; }
 	for way in rx tx; do
-		set -- $(($(cat "$stat/${way}_bytes") - before[${way}_bytes])) $(($(cat "$stat/${way}_packets") - before[${way}_packets]))
-		[ "$1" -gt 0 ] && [ "$1" -ge $(($2 * size / 2)) ] || { echo "$way: $1 bytes in $2 packets, expected frames of $size"; return 1; }
+		set -- "$1" $(($(cat "$stat/${way}_bytes") - before[${way}_bytes])) $(($(cat "$stat/${way}_packets") - before[${way}_packets]))
+		[ "$2" -ge $((20 * $1)) ] && [ "$3" -le 60 ] || { echo "$way: $2 bytes in $3 packets, expected 20 of $1"; return 1; }
 	done
 }
 
@@ -299,6 +338,7 @@ net_features() {
 	# Its timeouts can't be changed while the in-tree driver is loaded.
 	[ "$back" != xpv ] || verdict net-stall net_stall
 	verdict net-mtu net_mtu
+	verdict net-offloads net_offloads
 	# The in-tree frontend has one handshake in its life.
 	[ "$front" != xpv ] || verdict net-channels net_channels
 	verdict net-back-reload net_back_reload
