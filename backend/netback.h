@@ -29,6 +29,7 @@
 #define XPV_NETBACK_OUT		32u	/* packets of one batch, host -> guest */
 #define XPV_NETBACK_PAGES	512u	/* unused pages a queue keeps for data: those of two rings full */
 #define XPV_NETBACK_HEADS	128u	/* and for the heads of packets */
+#define XPV_NETBACK_MCASTS	64u	/* multicast addresses a guest may ask for */
 
 struct xpv_netback;
 struct page_pool;
@@ -41,7 +42,8 @@ enum {
 
 /* A packet of the guest's, from its slots to the stack. */
 struct xpv_netback_job {
-	struct sk_buff *skb;		/* NULL: refused, or there was no memory */
+	struct sk_buff *skb;		/* NULL: nothing to deliver */
+	s16 status;			/* what the guest is answered */
 	u32 op;				/* its first copy in the batch */
 	u32 ops;
 	struct xpv_net_txpkt pkt;
@@ -94,6 +96,7 @@ struct xpv_netback_queue {
 	struct xpv_ring rx ____cacheline_aligned;
 	struct xpv_netback_count to_guest;
 	bool up;			/* the ring is there and may be used */
+	bool plain;			/* up, and every packet is wanted */
 	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
 	bool polling;			/* a poll is going on, that flushes out[] when it ends */
 	bool dead;			/* it didn't for so long that we took the link down */
@@ -113,12 +116,14 @@ struct xpv_netback {
 	const char *script;		/* the hotplug script's name, for uevents */
 	struct xenbus_watch hotplug_watch;
 	struct xenbus_watch rate_watch;
+	struct xenbus_watch mcast_watch;
 	struct work_struct broken_work;	/* closes a vif whose guest broke a ring */
 
 	/* Locks in taking order. After the first comes RTNL, then a queue's transmit lock. */
 	struct mutex lock;		/* state, front, plugged, and every connect and disconnect */
 	spinlock_t link_lock;		/* dead, and the carrier of a connected vif; softirqs off */
 	spinlock_t credit_lock;		/* credit_*; softirqs off */
+	spinlock_t mcast_lock;		/* writing mcast[]; softirqs off */
 
 	enum xpv_state state;		/* ours, as it stands in xenstore */
 	enum xpv_state front;		/* the guest's, as it was last seen */
@@ -131,6 +136,9 @@ struct xpv_netback {
 	bool can_sg, can_tso4, can_tso6;
 	bool can_csum4, can_csum6;
 	bool rx_notify;			/* it tells when it posts buffers */
+
+	bool filtered;			/* it wants no multicasts but these; RTNL to write */
+	u64 mcast[XPV_NETBACK_MCASTS];	/* 0: none */
 
 	/* rate=: bytes of the whole vif, guest to host, per window. */
 	u32 credit_bytes;		/* 0: unlimited */
@@ -172,6 +180,17 @@ void xpv_netback_free(struct xpv_netback *vif);
 int xpv_netback_start(struct xpv_netback *vif, u32 queues);
 void xpv_netback_stop(struct xpv_netback *vif);
 
+/* netback_mcast.c APIs: */
+
+/* Does the guest want what is sent to @dest? Any context. */
+bool xpv_netback_wanted(struct xpv_netback *vif, const u8 *dest);
+/* Add or delete the address that @pkt names. Returns 0, -EINVAL or -ENOSPC. NAPI context. */
+int xpv_netback_change_mcast(struct xpv_netback *vif, const struct xpv_net_txpkt *pkt);
+/* Multicasts it has not asked for are dropped, or not any more. Under RTNL. */
+void xpv_netback_set_filter(struct xpv_netback *vif, bool on);
+/* The next guest side begins with an empty list. No queue is connected. */
+void xpv_netback_forget_mcast(struct xpv_netback *vif);
+
 /* netback_ethtool.c APIs: */
 
 extern const struct ethtool_ops xpv_netback_ethtool_ops;
@@ -207,6 +226,9 @@ void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback
 /* Start and stop polling and transmission on a connected queue. Under RTNL. */
 void xpv_netback_up(struct xpv_netback_queue *q);
 void xpv_netback_down(struct xpv_netback_queue *q);
+
+/* What goes to the guest depends on more, or less, than before. Under RTNL. */
+void xpv_netback_refresh(struct xpv_netback_queue *q);
 
 /* The guest broke a ring: have the vif closed. Any context. */
 void xpv_netback_give_up(struct xpv_netback_queue *q);

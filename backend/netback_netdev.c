@@ -122,6 +122,7 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	mutex_init(&vif->lock);
 	spin_lock_init(&vif->link_lock);
 	spin_lock_init(&vif->credit_lock);
+	spin_lock_init(&vif->mcast_lock);
 	vif->state = XPV_INITIALISING;
 	vif->front = XPV_INITIALISING;
 	/* Until the guest has spoken nothing is refused: the MTU is often set before. */

@@ -319,6 +319,7 @@ void xpv_netback_up(struct xpv_netback_queue *q)
 	q->need = 0;
 	q->draining = false;
 	q->up = true;
+	q->plain = !q->vif->filtered;
 	netif_tx_wake_queue(txq);
 	__netif_tx_unlock_bh(txq);
 
@@ -340,6 +341,7 @@ void xpv_netback_down(struct xpv_netback_queue *q)
 	__netif_tx_lock_bh(txq);
 	xpv_netback_flush(q);
 	q->up = false;
+	q->plain = false;
 	xpv_netback_set_dead(q, false);
 	netif_tx_stop_queue(txq);
 	__netif_tx_unlock_bh(txq);
@@ -347,6 +349,15 @@ void xpv_netback_down(struct xpv_netback_queue *q)
 	/* Nothing is left that could queue these anew. */
 	cancel_delayed_work_sync(&q->stall_work);
 	cancel_delayed_work_sync(&q->credit_work);
+}
+
+void xpv_netback_refresh(struct xpv_netback_queue *q)
+{
+	struct netdev_queue *txq = xpv_netback_txq(q);
+
+	__netif_tx_lock_bh(txq);
+	q->plain = q->up && !q->vif->filtered;
+	__netif_tx_unlock_bh(txq);
 }
 
 void xpv_netback_give_up(struct xpv_netback_queue *q)

@@ -260,8 +260,10 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct netdev_queue *txq = xpv_netback_txq(q);
 	u32 need = slots_needed(skb);
 
-	if (unlikely(!q->up))
+	if (unlikely(!q->plain) && !(q->up && xpv_netback_wanted(vif, skb->data))) {
+		xpv_netback_flush(q);
 		goto drop;
+	}
 	if (unlikely(skb->len > XPV_NET_MAX_PACKET)) {
 		xpv_netback_flush(q);
 		goto drop;

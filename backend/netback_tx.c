@@ -217,11 +217,16 @@ static void prepare(struct xpv_netback_queue *q, struct xpv_netback_job *job, bo
 	struct xpv_copy_batch *b = &q->tx_copy;
 
 	job->skb = NULL;
+	job->status = XPV_NET_ERROR;
 	job->op = b->n;
 	job->ops = 0;
-	/* A change of a multicast filter: we have none and offered none. */
-	if (unlikely(!good || job->pkt.mcast)) {
+	if (unlikely(!good)) {
 		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
+		return;
+	}
+	if (unlikely(job->pkt.mcast)) {
+		if (!xpv_netback_change_mcast(q->vif, &job->pkt))
+			job->status = XPV_NET_OKAY;
 		return;
 	}
 	job->skb = place_packet(q, &job->pkt);
@@ -230,6 +235,7 @@ static void prepare(struct xpv_netback_queue *q, struct xpv_netback_job *job, bo
 		xpv_netback_count(&q->from_guest, &q->from_guest.dropped);
 		return;
 	}
+	job->status = XPV_NET_OKAY;
 	charge(q->vif, job->pkt.size);
 	job->ops = b->n - job->op;
 }
@@ -273,9 +279,10 @@ static void answer(struct xpv_netback_queue *q, struct xpv_netback_job *job)
 	if (likely(job->skb) && unlikely(!fetched(q, job))) {
 		dev_kfree_skb_any(job->skb);
 		job->skb = NULL;
+		job->status = XPV_NET_ERROR;
 		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
 	}
-	xpv_net_answer_tx(&q->tx, &job->pkt, job->skb ? XPV_NET_OKAY : XPV_NET_ERROR);
+	xpv_net_answer_tx(&q->tx, &job->pkt, job->status);
 }
 
 /* What the guest says of the packet, in the stack's terms. */

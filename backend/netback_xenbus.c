@@ -27,6 +27,8 @@ static const struct {
 	{ "feature-rx-copy", 1 },
 	{ "feature-rx-flip", 0 },
 	{ "feature-split-event-channels", 1 },
+	{ "feature-multicast-control", 1 },
+	{ "feature-dynamic-multicast-control", 1 },
 };
 
 static int write_offers(struct xenbus_transaction xbt, struct xpv_netback *vif)
@@ -158,6 +160,11 @@ err_queues:
 	return err;
 }
 
+static bool wants_filter(const struct xpv_netback *vif)
+{
+	return xenbus_read_unsigned(vif->xdev->otherend, "request-multicast-control", 0);
+}
+
 static int read_wishes(struct xpv_netback *vif)
 {
 	const char *dir = vif->xdev->otherend;
@@ -173,6 +180,8 @@ static int read_wishes(struct xpv_netback *vif)
 	vif->can_csum4 = !xenbus_read_unsigned(dir, "feature-no-csum-offload", 0);
 	vif->can_csum6 = xenbus_read_unsigned(dir, "feature-ipv6-csum-offload", 0);
 	vif->rx_notify = xenbus_read_unsigned(dir, "feature-rx-notify", 0);
+	xpv_netback_forget_mcast(vif);
+	xpv_netback_set_filter(vif, wants_filter(vif));
 	rtnl_unlock();
 	return 0;
 }
@@ -266,6 +275,22 @@ static void rate_changed(struct xenbus_watch *watch, const char *path, const cha
 	xpv_netback_set_rate(vif, bytes, usec);
 }
 
+/* The guest may write faster than we read: its last word counts. */
+static bool none_pending(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	return !watch->nr_pending;
+}
+
+static void filter_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_netback *vif = container_of(watch, struct xpv_netback, mcast_watch);
+
+	rtnl_lock();
+	if (vif->connected)
+		xpv_netback_set_filter(vif, wants_filter(vif));
+	rtnl_unlock();
+}
+
 static void close_broken(struct work_struct *work)
 {
 	struct xpv_netback *vif = container_of(work, struct xpv_netback, broken_work);
@@ -351,12 +376,16 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	}
 	err = watch_own(vif, &vif->rate_watch, "rate", rate_changed);
 	if (!err)
+		err = xenbus_watch_pathfmt(xdev, &vif->mcast_watch, none_pending, filter_changed,
+					   "%s/request-multicast-control", xdev->otherend);
+	if (!err)
 		err = watch_own(vif, &vif->hotplug_watch, "hotplug-status", hotplug_changed);
 	if (err)
 		goto err_watch;
 	return 0;
 
 err_watch:
+	unwatch(&vif->mcast_watch);
 	unwatch(&vif->rate_watch);
 	unregister_netdev(vif->dev);
 err_script:
@@ -374,6 +403,7 @@ static void remove(struct xenbus_device *xdev)
 {
 	struct xpv_netback *vif = dev_get_drvdata(&xdev->dev);
 
+	unwatch(&vif->mcast_watch);
 	unwatch(&vif->hotplug_watch);
 	unwatch(&vif->rate_watch);
 	mutex_lock(&vif->lock);
