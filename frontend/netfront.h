@@ -38,6 +38,9 @@
 /* Free slots that any packet is sure to fit: its data and an extra. */
 #define XPV_NETFRONT_ROOM	(XPV_NET_MAX_SLOTS + 2)
 
+/* Multicast addresses that any backend keeps. */
+#define XPV_NETFRONT_MCASTS	64u
+
 /* Who has to be done with an event before its late EOI. */
 enum {
 	XPV_NETFRONT_TX = 1,
@@ -71,6 +74,7 @@ enum xpv_netfront_txstate {
 	XPV_NETFRONT_FREE,	/* on the stack of free ids */
 	XPV_NETFRONT_COPIED,	/* sent from the id's own copy buffer */
 	XPV_NETFRONT_GRANTED,	/* a page of ->skb, to be ungranted on the answer */
+	XPV_NETFRONT_MESSAGE,	/* no packet: a change of the multicast filter */
 };
 
 struct xpv_netfront_txslot {
@@ -167,6 +171,14 @@ struct xpv_netfront {
 	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
 	bool served;			/* state_lock; this connection's backend was Connected */
+	/* Multicast control; state_lock, but as noted. */
+	bool mcast_control;		/* the backend has it, */
+	bool mcast_dynamic;		/* and can be told at any time to switch it */
+	bool mcast_refused;		/* one had no room: none is to filter; set in any context */
+	bool filtered;			/* it was told to bring only what we want */
+	unsigned int mcasts;		/* entries of mcast[]: what it was told that is */
+	u64 mcast[XPV_NETFRONT_MCASTS];
+	struct delayed_work mcast_work;	/* tells it what has changed */
 	bool again;			/* state_lock; Closed, to be connected anew */
 	unsigned long why;		/* XPV_NETFRONT_FAILED, _RENEW; atomic */
 	struct work_struct close_work;	/* closes the device, and why says whether for good */
@@ -186,6 +198,14 @@ bool xpv_netfront_trusts(struct xenbus_device *xbdev);
 struct net_device *xpv_netfront_create(struct xenbus_device *xbdev);
 /* Undo it. The netdev is not registered (any more), all queues are released. */
 void xpv_netfront_destroy(struct net_device *dev);
+
+/* mcast.c APIs: */
+
+void xpv_netfront_init_mcast(struct xpv_netfront *np);
+/* A connection begins: shall the backend filter from the start? Process context, state_lock. */
+bool xpv_netfront_wants_filter(struct xpv_netfront *np);
+/* What the interface wants may have changed. Any context. */
+void xpv_netfront_set_rx_mode(struct net_device *dev);
 
 /* ethtool.c APIs: */
 
@@ -236,6 +256,8 @@ void xpv_netfront_linger_end(void);
 /* tx.c APIs: */
 
 netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev);
+/* Say XPV_NET_EXTRA_MCAST_* of @addr. Returns 0, or -EAGAIN while there is no room. Process context. */
+int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr);
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget);
 int xpv_netfront_tx_connect(struct xpv_netfront_queue *q);
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q);

@@ -86,6 +86,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_open		= open,
 	.ndo_stop		= stop,
 	.ndo_start_xmit		= xpv_netfront_xmit,
+	.ndo_set_rx_mode	= xpv_netfront_set_rx_mode,
 	.ndo_fix_features	= fix_features,
 	.ndo_set_features	= set_features,
 	.ndo_change_mtu		= change_mtu,
@@ -117,6 +118,7 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 	np->netdev = dev;
 	np->xbdev = xbdev;
 	np->takes = OFFLOADS;
+	xpv_netfront_init_mcast(np);
 	for (i = 0; i < max_queues; i++)
 		xpv_netfront_queue_init(np, &np->queue[i], i);
 

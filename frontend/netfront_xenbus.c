@@ -137,7 +137,8 @@ static int remove_folders(struct xenbus_transaction xbt, const char *node)
 	return err;
 }
 
-static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count)
+static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count,
+		      bool filter)
 {
 	const char *node = np->xbdev->nodename;
 	unsigned int i;
@@ -158,6 +159,11 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 		if (err)
 			return err;
 	}
+	if (np->mcast_control) {
+		err = xenbus_printf(xbt, node, "request-multicast-control", "%u", filter);
+		if (err)
+			return err;
+	}
 	/* A single queue is written flat, but whoever offers more looks for the number. */
 	if (count) {
 		err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", np->queues);
@@ -170,6 +176,7 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 static int publish(struct xpv_netfront *np)
 {
 	bool count = ask(np, "multi-queue-max-queues");
+	bool filter = xpv_netfront_wants_filter(np);
 	struct xenbus_transaction xbt;
 	int err;
 
@@ -177,7 +184,7 @@ static int publish(struct xpv_netfront *np)
 		err = xenbus_transaction_start(&xbt);
 		if (err)
 			return err;
-		err = write_keys(xbt, np, count);
+		err = write_keys(xbt, np, count, filter);
 		if (err) {
 			xenbus_transaction_end(xbt, 1);
 			return err;
@@ -233,6 +240,8 @@ static int connect(struct xpv_netfront *np)
 	np->why = 0;
 	np->served = false;
 	np->again = false;
+	np->mcast_control = ask(np, "feature-multicast-control");
+	np->mcast_dynamic = ask(np, "feature-dynamic-multicast-control");
 	adopt_features(np);
 
 	/* Of an earlier connection, if nobody had the occasion before. */
@@ -253,6 +262,8 @@ static int connect(struct xpv_netfront *np)
 		xpv_netfront_queue_start(&np->queue[i]);
 	netif_carrier_on(np->netdev);
 	rtnl_unlock();
+	/* The first that it finds in the ring is what it is not to filter. */
+	xpv_netfront_set_rx_mode(np->netdev);
 	if (np->untrusted)
 		dev_info_ratelimited(&xbdev->dev, "backend is not trusted: all data is copied\n");
 	return 0;
@@ -468,7 +479,8 @@ static void remove(struct xenbus_device *xbdev)
 	mutex_unlock(&np->state_lock);
 
 	unregister_netdev(np->netdev);
-	/* No poll, no sender, no user to schedule it again; it found nothing to close. */
+	/* No poll, no sender, no user to schedule them again; they find nothing to do. */
+	cancel_delayed_work_sync(&np->mcast_work);
 	cancel_work_sync(&np->close_work);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	xpv_netfront_destroy(np->netdev);
