@@ -45,6 +45,13 @@ irqs_of() {
 		END { for (queue in seen) n += !more || count[queue] > more; print n + 0 }'
 }
 
+# cpus_of NAME: how many CPUs had its queues' interrupts.
+cpus_of() {
+	awk -v name="$1-q" '
+		index($NF, name) == 1 { for (i = 2; i < NF; i++) if ($i ~ /^[0-9]+$/ && $i > 8) cpus[i] = 1 }
+		END { for (i in cpus) n++; print n + 0 }'
+}
+
 # Many flows, hashed to queues: most of those have work, on both sides.
 spread() { # VIF QUEUES
 	local name used
@@ -55,8 +62,11 @@ spread() { # VIF QUEUES
 	xpv) name=$(guest "ls /sys/bus/xen/devices/vif-$1/net") ;;
 	*) name=vif$1 ;;
 	esac
-	used=$(guest 'cat /proc/interrupts' | irqs_of "$name" 8)
+	guest 'cat /proc/interrupts' >/tmp/interrupts
+	used=$(irqs_of "$name" 8 </tmp/interrupts)
 	[ "$used" -ge $(($2 - 1)) ] || { echo "$used of $2 queues had work in the guest"; return 1; }
+	used=$(cpus_of "$name" </tmp/interrupts)
+	[ "$used" -ge $((${LAB_VCPUS:-1} < $2 ? ${LAB_VCPUS:-1} : $2)) ] || { echo "the queues' work was done by $used of the guest's CPUs"; return 1; }
 }
 
 net_queues() {
@@ -105,8 +115,6 @@ counted() { # NAME
 	[ "$queues" = "$all" ] || { echo "$all packets left the guest, $queues by its queues"; return 1; }
 }
 
-net_queues_reset() { queues 1 1; }
-
 # --- the backend goes and comes back ---
 
 # As a toolstack does for a new vif: on the bridge, and "connected".
@@ -116,16 +124,17 @@ plug() { # VIF
 		/etc/xen/scripts/vif-bridge online type_if=vif || { echo "vif-bridge failed for vif $1"; return 1; }
 }
 
-# reload_back QUEUES: dom0's half of all vifs goes away for some seconds.
-reload_netback() {
+# replace_netback OLD NEW QUEUES: dom0's half of all vifs goes away for some seconds. xpv or linux.
+replace_netback() {
 	local vif
 	for vif in /sys/bus/xen-backend/devices/vif-*; do
 		echo "${vif##*/}" >"$vif/driver/unbind"
 	done
-	case $back in
-	xpv) rmmod xpv-netback && sleep 3 && insmod $lab/modules/xpv-netback.ko max_queues="$1" ;;
-	*) rmmod xen-netback && sleep 3 && modprobe xen-netback max_queues="$1" ;;
-	esac || { echo "the backend is not reloaded"; return 1; }
+	rmmod "$(driver_name "$1")-netback" && sleep 3 || return
+	case $2 in
+	xpv) insmod $lab/modules/xpv-netback.ko max_queues="$3" ;;
+	*) modprobe xen-netback max_queues="$3" ;;
+	esac || { echo "the $2 backend does not load"; return 1; }
 	for vif in /sys/bus/xen-backend/devices/vif-*; do
 		plug "${vif##*-}" || return
 	done
@@ -138,19 +147,31 @@ net_back_reload() {
 	timeout 60 tcpdump -n -i xenbr0 -c 1 'arp and src 10.0.1.2 and dst 10.0.1.2' >/dev/null 2>&1 3>&- &
 	announced=$!
 	sleep 1
-	reload_netback 4 || return
+	replace_netback "$back" "$back" 4 || return
 	until_ok 40 moves 1 || { echo "no traffic after the reload"; return 1; }
 	has_queues 1 4 || return
 	net_ping 0 || return
 	if [ "$front" = xpv ]; then
 		wait $announced || { echo "the guest did not announce its address"; return 1; }
 		# A backend that offers less.
-		reload_netback 2 || return
+		replace_netback "$back" "$back" 2 || return
 		until_ok 40 moves 1 || { echo "no traffic with a backend of two queues"; return 1; }
 		has_queues 1 2 || return
 	else
 		kill $announced
 	fi
+	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
+	net_job_stop
+	detach_net
+}
+
+# A running guest is handed from the in-tree backend to ours, and back: they do not offer the same.
+net_back_swap() {
+	queues 4 4 && attach_net && net_job 1 && sleep 1 || return
+	replace_netback xpv linux 2 && until_ok 40 moves 1 || { echo "no traffic with the in-tree backend"; return 1; }
+	has_queues 1 2 || return
+	replace_netback linux xpv 4 && until_ok 40 moves 1 || { echo "no traffic with ours"; return 1; }
+	has_queues 1 4 && net_ping 0 || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	detach_net
@@ -276,6 +297,43 @@ set_mtu() { # NAME MTU
 	ip link set "vif$domid.1" mtu "$2" && ip link set xenbr0 mtu "$2" && guest "ip link set $1 mtu $2" || { echo "no MTU of $2"; return 1; }
 }
 
+# --- multicasts ---
+
+# multicasts GROUP: how many of 200 datagrams to it the guest's second vif receives.
+multicasts() {
+	local i stat before
+	stat=$(guest 'echo /sys/class/net/$(ls /sys/bus/xen/devices/vif-1/net)/statistics/rx_packets')
+	before=$(guest "cat $stat") || return
+	for i in {1..200}; do
+		echo "$i"
+	done >"/dev/udp/$1/9"
+	sleep 1
+	echo $(($(guest "cat $stat") - before))
+}
+
+come() { [ "$(multicasts "$1")" -ge 200 ] || { echo "multicasts to $1 do not come"; return 1; }; }
+stay() { [ "$(multicasts "$1")" -lt 100 ] || { echo "multicasts to $1 come unasked"; return 1; }; }
+
+# Those that the guest has not asked for stay in dom0, unless it asks for too many, or for all.
+net_multicast() {
+	local name
+	attach_net || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	ip route replace 239.0.0.0/8 dev xenbr0
+	stay 239.17.34.51 || return
+	guest "/bin/ip maddress add 01:00:5e:11:22:33 dev $name" && sleep 1 && come 239.17.34.51 && stay 239.17.34.52 || return
+	guest "/bin/ip maddress del 01:00:5e:11:22:33 dev $name" && sleep 1 && stay 239.17.34.51 || return
+	guest "/bin/ip link set $name allmulticast on" && sleep 1 && come 239.17.34.51 || return
+	guest "/bin/ip link set $name allmulticast off" && sleep 1 && stay 239.17.34.51 || return
+	guest "for i in \$(seq 10 75); do /bin/ip maddress add 01:00:5e:00:00:\$i dev $name || exit; done" && sleep 1 && come 239.17.34.51 || return
+	guest "for i in \$(seq 10 75); do /bin/ip maddress del 01:00:5e:00:00:\$i dev $name || exit; done" && sleep 1 && stay 239.17.34.51 || return
+	# The next handshake begins with an empty list.
+	guest "/bin/ip maddress add 01:00:5e:11:22:33 dev $name; ethtool -K $name rx-gro-hw off" && until_ok 20 front_says feature-gso-tcpv4 0 &&
+		come 239.17.34.51 && stay 239.17.34.52 || return
+	ip route delete 239.0.0.0/8 dev xenbr0
+	detach_net
+}
+
 # mean rx|tx VIF: the mean length of what the vif received, or sent, during a TCP stream.
 mean() {
 	local stat=/sys/class/net/vif$domid.$2/statistics/$1 bytes packets reverse=''
@@ -332,17 +390,27 @@ frames_of() {
 
 net_features() {
 	verdict net-queues net_queues
-	verdict net-queues-fewer net_queues_fewer
-	# The in-tree backend gives each queue the whole rate.
-	[ "$back" != xpv ] || verdict net-rate net_rate
-	# Its timeouts can't be changed while the in-tree driver is loaded.
-	[ "$back" != xpv ] || verdict net-stall net_stall
 	verdict net-mtu net_mtu
-	verdict net-offloads net_offloads
-	# The in-tree frontend has one handshake in its life.
-	[ "$front" != xpv ] || verdict net-channels net_channels
 	verdict net-back-reload net_back_reload
+	[ -z "${LAB_LONG-}" ] || net_features_long
+	queues 1 1 >/dev/null
+}
+
+# For those a minute each is not too much.
+net_features_long() {
+	verdict net-queues-fewer net_queues_fewer
+	verdict net-offloads net_offloads
 	verdict net-up-and-down net_up_and_down
-	[ "$kind" != pv ] || [ -z "${LAB_LONG-}" ] || verdict net-save-restore net_save_restore
-	net_queues_reset >/dev/null
+	if [ "$back" = xpv ]; then
+		# The in-tree backend gives each queue the whole rate, and can't be told other timeouts.
+		verdict net-rate net_rate
+		verdict net-stall net_stall
+	fi
+	if [ "$front" = xpv ]; then
+		# The in-tree frontend has no multicast control, and one handshake in its life.
+		verdict net-multicast net_multicast
+		verdict net-channels net_channels
+	fi
+	[ "$front:$back" != xpv:xpv ] || verdict net-back-swap net_back_swap
+	[ "$kind" != pv ] || verdict net-save-restore net_save_restore
 }
