@@ -108,6 +108,7 @@ static const struct field net_extra[] = {
 	FIELD(struct xpv_net_extra, flags, "flags"),
 	FIELD(struct xpv_net_extra, gso.size, "size"),
 	FIELD(struct xpv_net_extra, gso.type, "gso"),
+	FIELD(struct xpv_net_extra, mcast.addr, "addr"),
 	{}
 };
 
