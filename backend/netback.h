@@ -32,6 +32,7 @@
 #define XPV_NETBACK_MCASTS	64u	/* multicast addresses a guest may ask for */
 
 struct xpv_netback;
+struct dentry;
 struct page_pool;
 
 /* Bits of events: an event came and its EOI is owed, which holds back the next one. */
@@ -114,6 +115,7 @@ struct xpv_netback {
 	struct xenbus_device *xdev;
 	struct net_device *dev;
 	const char *script;		/* the hotplug script's name, for uevents */
+	struct dentry *debug;
 	struct xenbus_watch hotplug_watch;
 	struct xenbus_watch rate_watch;
 	struct xenbus_watch mcast_watch;
@@ -194,6 +196,14 @@ void xpv_netback_forget_mcast(struct xpv_netback *vif);
 /* netback_ethtool.c APIs: */
 
 extern const struct ethtool_ops xpv_netback_ethtool_ops;
+
+/* netback_debugfs.c APIs: */
+
+void xpv_netback_debugfs_init(void);
+void xpv_netback_debugfs_exit(void);
+/* From one to the other, whoever reads may take the vif's lock. */
+void xpv_netback_expose(struct xpv_netback *vif);
+void xpv_netback_conceal(struct xpv_netback *vif);
 
 /* netback_queue.c APIs: */
 

@@ -21,17 +21,24 @@ u32 xpv_netback_max_queues(void)
 
 static int __init load(void)
 {
+	int err;
+
 	if (!xen_domain())
 		return -ENODEV;
 	if (!max_queues)
 		max_queues = min(num_online_cpus(), USUAL_QUEUES);
-	return xpv_netback_register();
+	xpv_netback_debugfs_init();
+	err = xpv_netback_register();
+	if (err)
+		xpv_netback_debugfs_exit();
+	return err;
 }
 module_init(load);
 
 static void __exit unload(void)
 {
 	xpv_netback_unregister();
+	xpv_netback_debugfs_exit();
 }
 module_exit(unload);
 

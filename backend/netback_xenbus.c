@@ -382,6 +382,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 		err = watch_own(vif, &vif->hotplug_watch, "hotplug-status", hotplug_changed);
 	if (err)
 		goto err_watch;
+	xpv_netback_expose(vif);
 	return 0;
 
 err_watch:
@@ -403,6 +404,7 @@ static void remove(struct xenbus_device *xdev)
 {
 	struct xpv_netback *vif = dev_get_drvdata(&xdev->dev);
 
+	xpv_netback_conceal(vif);
 	unwatch(&vif->mcast_watch);
 	unwatch(&vif->hotplug_watch);
 	unwatch(&vif->rate_watch);

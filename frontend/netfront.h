@@ -55,6 +55,7 @@ enum {
 
 struct xpv_netfront;
 struct xpv_netfront_queue;
+struct dentry;
 struct page_pool;
 
 /* An event channel: one of two for a queue, or its only one. */
@@ -163,6 +164,7 @@ struct xpv_netfront {
 	enum xpv_state back;		/* state_lock; the backend's, as it was last seen */
 	struct xenbus_device *xbdev;
 	struct net_device *netdev;
+	struct dentry *debug;
 	struct xpv_netfront_queue *queue;
 	unsigned int max_queues;	/* entries of queue[], from probe to remove */
 	unsigned int queues;		/* of this connection, or the last; state_lock and RTNL */
@@ -210,6 +212,14 @@ void xpv_netfront_set_rx_mode(struct net_device *dev);
 /* ethtool.c APIs: */
 
 extern const struct ethtool_ops xpv_netfront_ethtool_ops;
+
+/* debugfs.c APIs: */
+
+void xpv_netfront_debugfs_init(void);
+void xpv_netfront_debugfs_exit(void);
+/* From one to the other, whoever reads may take state_lock. */
+void xpv_netfront_expose(struct xpv_netfront *np);
+void xpv_netfront_conceal(struct xpv_netfront *np);
 
 /* xenbus.c APIs: */
 

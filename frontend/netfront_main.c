@@ -30,17 +30,24 @@ unsigned int xpv_netfront_max_queues(void)
 
 static int __init load(void)
 {
+	int err;
+
 	if (!xen_domain())
 		return -ENODEV;
 	if (!max_queues)
 		max_queues = min(num_online_cpus(), USUAL_QUEUES);
-	return xenbus_register_frontend(&xpv_netfront_driver);
+	xpv_netfront_debugfs_init();
+	err = xenbus_register_frontend(&xpv_netfront_driver);
+	if (err)
+		xpv_netfront_debugfs_exit();
+	return err;
 }
 module_init(load);
 
 static void __exit unload(void)
 {
 	xenbus_unregister_driver(&xpv_netfront_driver);
+	xpv_netfront_debugfs_exit();
 	xpv_netfront_linger_end();
 }
 module_exit(unload);

@@ -440,6 +440,7 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 	err = xenbus_switch_state(xbdev, XenbusStateInitialising);
 	if (err)
 		goto err_unregister;
+	xpv_netfront_expose(np);
 	return 0;
 
 err_unregister:
@@ -470,6 +471,7 @@ static void remove(struct xenbus_device *xbdev)
 {
 	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
 
+	xpv_netfront_conceal(np);
 	mutex_lock(&np->state_lock);
 	stop_queues(np);
 	if (np->state == XPV_CONNECTED)
