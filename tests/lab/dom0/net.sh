@@ -73,6 +73,25 @@ net_queues() {
 	queues 4 4 && attach_net && has_queues 1 4 && spread 1 4 && detach_net
 }
 
+# Both ends show the rings of each queue, as they stand, while they come and go.
+net_debugfs() {
+	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+	queues 2 2 && attach_net && net_job 1 && until_ok 20 moves 1 || return
+	if [ "$back" = xpv ]; then
+		shows 2 </sys/kernel/debug/xpv-netback/vif-"$domid"-1 || return
+	fi
+	if [ "$front" = xpv ]; then
+		guest 'mount -t debugfs debugfs /sys/kernel/debug; cat /sys/kernel/debug/xpv-netfront/vif-1' | shows 2 || return
+		guest '(while cat /sys/kernel/debug/xpv-netfront/vif-1; do :; done) >/dev/null 2>&1 &'
+	fi
+	net_job_stop
+	detach_net || return
+	[ ! -e "/sys/kernel/debug/xpv-netback/vif-$domid-1" ] || { echo "shown in dom0 though it is gone"; return 1; }
+}
+
+# shows QUEUES: each with two rings that have been used.
+shows() { awk -v queues="$1" '/^queue / { n++ } /req_prod [1-9]/ { used++ } { print } END { exit !(n == queues && used >= queues) }'; }
+
 # The lower number counts, and a single queue is written flat, without folders of an earlier time.
 net_queues_fewer() {
 	queues 4 2 && attach_net && has_queues 1 2 && net_ping 1 && detach_net &&
@@ -80,6 +99,17 @@ net_queues_fewer() {
 	! front_key 1/queue-0/tx-ring-ref || { echo "a folder for the only queue"; return 1; }
 	front_key 1/tx-ring-ref >/dev/null || { echo "no ring outside the folders"; return 1; }
 	detach_net
+}
+
+# More queues than the guest has grants for: it has what it can, and its other devices are served.
+net_queues_scarce() {
+	local n
+	queues 64 64 && guest 'echo 0 >/sys/module/xpv_netfront/parameters/trusted' && attach_net || return
+	n=$(front_key 1/multi-queue-num-queues)
+	[ "$n" -gt 8 ] && [ "$n" -lt 64 ] || { echo "$n queues, whatever grants there are"; return 1; }
+	has_queues 1 "$n" && net_ping 1 && spread 1 2 && net_ping 0 && VERIFY_SIZE=1m guest_verify xvdb randwrite 4k || return
+	guest 'echo 1 >/sys/module/xpv_netfront/parameters/trusted'
+	detach_net && queues 4 4 && attach_net && has_queues 1 4 && detach_net
 }
 
 # The number changes while the interface is in use: its sockets notice a pause at most.
@@ -390,6 +420,7 @@ frames_of() {
 
 net_features() {
 	verdict net-queues net_queues
+	verdict net-debugfs net_debugfs
 	verdict net-mtu net_mtu
 	verdict net-back-reload net_back_reload
 	[ -z "${LAB_LONG-}" ] || net_features_long
@@ -410,6 +441,7 @@ net_features_long() {
 		# The in-tree frontend has no multicast control, and one handshake in its life.
 		verdict net-multicast net_multicast
 		verdict net-channels net_channels
+		verdict net-queues-scarce net_queues_scarce
 	fi
 	[ "$front:$back" != xpv:xpv ] || verdict net-back-swap net_back_swap
 	[ "$kind" != pv ] || verdict net-save-restore net_save_restore
