@@ -206,6 +206,8 @@ void xpv_netfront_destroy(struct net_device *dev);
 void xpv_netfront_init_mcast(struct xpv_netfront *np);
 /* A connection begins: shall the backend filter from the start? Process context, state_lock. */
 bool xpv_netfront_wants_filter(struct xpv_netfront *np);
+/* Have the backend know what is wanted by now; the queues are started. The same. */
+void xpv_netfront_tell_mcast(struct xpv_netfront *np);
 /* What the interface wants may have changed. Any context. */
 void xpv_netfront_set_rx_mode(struct net_device *dev);
 

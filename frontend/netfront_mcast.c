@@ -73,16 +73,14 @@ static void tell_filter(struct xpv_netfront *np, bool on)
 		np->filtered = on;
 }
 
-static void tell(struct work_struct *work)
+void xpv_netfront_tell_mcast(struct xpv_netfront *np)
 {
-	struct xpv_netfront *np = container_of(to_delayed_work(work), struct xpv_netfront,
-					       mcast_work);
 	u64 list[XPV_NETFRONT_MCASTS];
 	unsigned int n;
 
-	mutex_lock(&np->state_lock);
-	if (np->state != XPV_CONNECTED || !np->mcast_control)
-		goto out;
+	lockdep_assert_held(&np->state_lock);
+	if (!np->mcast_control)
+		return;
 	n = want(np, list);
 	/* Nothing wanted is ever filtered: the list comes before the filter, and stays after it. */
 	if (n > XPV_NETFRONT_MCASTS)
@@ -91,7 +89,16 @@ static void tell(struct work_struct *work)
 		schedule_delayed_work(&np->mcast_work, RETRY_DELAY);
 	else
 		tell_filter(np, true);
-out:
+}
+
+static void tell_change(struct work_struct *work)
+{
+	struct xpv_netfront *np = container_of(to_delayed_work(work), struct xpv_netfront,
+					       mcast_work);
+
+	mutex_lock(&np->state_lock);
+	if (np->state == XPV_CONNECTED)
+		xpv_netfront_tell_mcast(np);
 	mutex_unlock(&np->state_lock);
 }
 
@@ -114,5 +121,5 @@ void xpv_netfront_set_rx_mode(struct net_device *dev)
 
 void xpv_netfront_init_mcast(struct xpv_netfront *np)
 {
-	INIT_DELAYED_WORK(&np->mcast_work, tell);
+	INIT_DELAYED_WORK(&np->mcast_work, tell_change);
 }

@@ -263,7 +263,7 @@ static int connect(struct xpv_netfront *np)
 	netif_carrier_on(np->netdev);
 	rtnl_unlock();
 	/* The first that it finds in the ring is what it is not to filter. */
-	xpv_netfront_set_rx_mode(np->netdev);
+	xpv_netfront_tell_mcast(np);
 	if (np->untrusted)
 		dev_info_ratelimited(&xbdev->dev, "backend is not trusted: all data is copied\n");
 	return 0;
