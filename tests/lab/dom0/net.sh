@@ -135,6 +135,47 @@ moves() {
 	from=$(cat "$stat") && sleep 1 && [ $(($(cat "$stat") - from)) -gt 100000 ]
 }
 
+# One handshake after the other, faster than any is done, with packets under way: nothing is left of them.
+net_renewals() {
+	local name mine theirs
+	queues 4 4 && attach_net && net_job 1 && until_ok 20 moves 1 || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	mine=$(free_kib) theirs=$(guest "$(declare -f free_kib); free_kib")
+	guest "for i in \$(seq 80); do ethtool -L $name combined \$((i % 4 + 1)); sleep 0.\$((i % 3)); done; ethtool -L $name combined 4; true" >/dev/null
+	until_ok 20 has_queues 1 4 || { has_queues 1 4; return 1; }
+	until_ok 40 moves 1 || { echo "no traffic afterwards"; return 1; }
+	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
+	net_job_stop
+	mine=$((mine - $(free_kib))) theirs=$((theirs - $(guest "$(declare -f free_kib); free_kib")))
+	echo "dom0 has $mine KiB less than before, the guest $theirs"
+	[ $mine -lt 24576 ] && [ $theirs -lt 24576 ] || return
+	detach_net
+}
+
+free_kib() { echo 3 >/proc/sys/vm/drop_caches; awk '/MemFree/ { print $2 }' /proc/meminfo; }
+
+# As many interfaces as a guest has, each with its queues, all at once.
+net_many() {
+	local vif status=0
+	queues 2 2 || return
+	for vif in {1..7}; do
+		ip address replace "10.0.$vif.1/24" dev xenbr0
+		timeout 60 xl network-attach guest type=vif bridge=xenbr0 || { echo "xl network-attach failed for vif $vif"; return 1; }
+	done
+	for vif in {1..7}; do
+		net_up "$vif" && has_queues "$vif" 2 || return
+	done
+	for vif in {0..7}; do
+		guest "ping -q -c 3 -i 0.2 -s 8000 10.0.$vif.1" || { echo "vif $vif does not reach dom0"; return 1; }
+	done
+	for vif in {1..7}; do
+		timeout 60 xl network-detach guest "$vif" || status=1
+		[ "$vif" = 1 ] || ip address delete "10.0.$vif.1/24" dev xenbr0
+	done
+	[ $status = 0 ] || { echo "xl network-detach failed"; return 1; }
+	until_ok 20 no_backend vif 7
+}
+
 # The queues' counters are the interface's, in the guest and, where it counts them, in dom0.
 counted() { # NAME
 	local queues all
@@ -432,6 +473,7 @@ net_features_long() {
 	verdict net-queues-fewer net_queues_fewer
 	verdict net-offloads net_offloads
 	verdict net-up-and-down net_up_and_down
+	verdict net-many net_many
 	if [ "$back" = xpv ]; then
 		# The in-tree backend gives each queue the whole rate, and can't be told other timeouts.
 		verdict net-rate net_rate
@@ -441,6 +483,7 @@ net_features_long() {
 		# The in-tree frontend has no multicast control, and one handshake in its life.
 		verdict net-multicast net_multicast
 		verdict net-channels net_channels
+		verdict net-renewals net_renewals
 		verdict net-queues-scarce net_queues_scarce
 	fi
 	[ "$front:$back" != xpv:xpv ] || verdict net-back-swap net_back_swap
