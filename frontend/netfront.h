@@ -6,7 +6,7 @@
  *   stack <--GRO--  rx ring <-- backend        event --> rx.napi: packets
  *
  * The netdev and its queues live from probe to remove. A connection lives from
- * the backend's InitWait to its Closing, or to a resume: xpv_netfront_queue_connect()
+ * the backend's InitWait to its Closing, to a resume, or until we want another one: xpv_netfront_queue_connect()
  * makes rings, grants and channels, _start() opens the data path, _stop() closes it
  * for everybody (that happens as soon as the backend is seen to go) and _release()
  * gives the memory back (as late as possible: by then the backend has let go of it).
@@ -173,6 +173,10 @@ struct xpv_netfront {
 	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
 	bool served;			/* state_lock; this connection's backend was Connected */
+	bool again;			/* state_lock; Closed, to be connected anew */
+	unsigned long why;		/* XPV_NETFRONT_FAILED, _RENEW; atomic */
+	struct work_struct close_work;	/* closes the device, and why says whether for good */
+
 	/* Multicast control; state_lock, but as noted. */
 	bool mcast_control;		/* the backend has it, */
 	bool mcast_dynamic;		/* and can be told at any time to switch it */
@@ -181,9 +185,6 @@ struct xpv_netfront {
 	unsigned int mcasts;		/* entries of mcast[]: what it was told that is */
 	u64 mcast[XPV_NETFRONT_MCASTS];
 	struct delayed_work mcast_work;	/* tells it what has changed */
-	bool again;			/* state_lock; Closed, to be connected anew */
-	unsigned long why;		/* XPV_NETFRONT_FAILED, _RENEW; atomic */
-	struct work_struct close_work;	/* closes the device, and why says whether for good */
 };
 
 /* main.c APIs: */
