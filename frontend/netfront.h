@@ -170,7 +170,7 @@ struct xpv_netfront {
 	unsigned int queues;		/* of this connection, or the last; state_lock and RTNL */
 	unsigned int offered;		/* what the backend has for us, at most max_queues; RTNL */
 	unsigned int wanted;		/* what our user wants of that; RTNL */
-	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
+	netdev_features_t takes;	/* what the backend can do of hw_features; state_lock and RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
 	bool served;			/* state_lock; this connection's backend was Connected */
 	bool again;			/* state_lock; Closed, to be connected anew */

@@ -32,8 +32,8 @@ static void release_queues(struct xpv_netfront *np)
 		xpv_netfront_queue_release(&np->queue[i]);
 }
 
-/* Turn what the backend can do into what the stack may hand us. */
-static void adopt_features(struct xpv_netfront *np)
+/* What the backend can do, as what the stack may hand us. */
+static netdev_features_t read_features(struct xpv_netfront *np)
 {
 	netdev_features_t takes = 0;
 
@@ -47,6 +47,13 @@ static void adopt_features(struct xpv_netfront *np)
 		takes |= NETIF_F_TSO;
 	if (ask(np, "feature-gso-tcpv6"))
 		takes |= NETIF_F_TSO6;
+	return takes;
+}
+
+static void adopt_features(struct xpv_netfront *np)
+{
+	netdev_features_t takes = read_features(np);
+
 	rtnl_lock();
 	np->takes = takes;
 	netdev_update_features(np->netdev);
@@ -343,6 +350,16 @@ static void close_for(struct work_struct *work)
 }
 
 /*
+ * Does it offer all that we use? One that is replaced while we look elsewhere may be Connected
+ * again, and the in-tree one says so though it has refused our queues.
+ */
+static bool serves_on(struct xpv_netfront *np)
+{
+	return max(ask(np, "multi-queue-max-queues"), 1u) >= np->queues &&
+	       !(np->takes & ~read_features(np));
+}
+
+/*
  * A backend that has served us may have us again, when it goes and when another one begins in its
  * place, which need not offer the same. One that never came so far would fail again.
  */
@@ -350,7 +367,8 @@ static bool has_to_part(struct xpv_netfront *np, enum xpv_state back)
 {
 	if (np->state != XPV_CONNECTED || !np->served)
 		return false;
-	np->again = back == XPV_INIT_WAIT || back == XPV_CLOSING || back == XPV_CLOSED;
+	np->again = back == XPV_INIT_WAIT || back == XPV_CLOSING || back == XPV_CLOSED ||
+		    (back == XPV_CONNECTED && !serves_on(np));
 	return np->again;
 }
 
