@@ -455,7 +455,8 @@ frames_of() {
 	guest "ping -q -c 20 -i 0.1 -s $(($1 - 42)) 10.0.1.1" >/dev/null || { echo "no ping with frames of $1"; return 1; }
 	for way in rx tx; do
 		set -- "$1" $(($(cat "$stat/${way}_bytes") - before[${way}_bytes])) $(($(cat "$stat/${way}_packets") - before[${way}_packets]))
-		[ "$2" -ge $((20 * $1)) ] && [ "$3" -le 60 ] || { echo "$way: $2 bytes in $3 packets, expected 20 of $1"; return 1; }
+		# The in-tree backend does not count the header of what it receives.
+		[ "$2" -ge $((20 * ($1 - 14))) ] && [ "$3" -le 60 ] || { echo "$way: $2 bytes in $3 packets, expected 20 of $1"; return 1; }
 	done
 }
 
