@@ -383,7 +383,8 @@ multicasts() {
 }
 
 come() { [ "$(multicasts "$1")" -ge 200 ] || { echo "multicasts to $1 do not come"; return 1; }; }
-stay() { [ "$(multicasts "$1")" -lt 100 ] || { echo "multicasts to $1 come unasked"; return 1; }; }
+# The in-tree backend filters what it forwards, not what dom0 itself sends.
+stay() { [ "$back" = linux ] || [ "$(multicasts "$1")" -lt 100 ] || { echo "multicasts to $1 come unasked"; return 1; }; }
 
 # Those that the guest has not asked for stay in dom0, unless it asks for too many, or for all.
 net_multicast() {
