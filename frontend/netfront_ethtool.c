@@ -64,7 +64,8 @@ static void get_channels(struct net_device *dev, struct ethtool_channels *channe
 	const struct xpv_netfront *np = netdev_priv(dev);
 
 	channels->max_combined = np->offered;
-	channels->combined_count = np->queues;
+	/* Also while the handshake for them is still going on. */
+	channels->combined_count = min(np->wanted, np->offered);
 }
 
 /* The backend learns of it by a new handshake, for which RTNL is not to be held. */

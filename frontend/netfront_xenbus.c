@@ -228,6 +228,9 @@ static int connect_queues(struct xpv_netfront *np)
 	err = netif_set_real_num_queues(np->netdev, i, i);
 	if (!err)
 		np->queues = i;
+	/* More can't be had, until somebody asks for it again. */
+	if (i < n)
+		np->wanted = i;
 	rtnl_unlock();
 	return err;
 }
