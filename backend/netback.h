@@ -17,6 +17,7 @@
 
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <xen/xenbus.h>
 
@@ -28,8 +29,10 @@
 #define XPV_NETBACK_OUT		32u	/* packets of one batch, host -> guest */
 #define XPV_NETBACK_PAGES	512u	/* unused pages a queue keeps for data: those of two rings full */
 #define XPV_NETBACK_HEADS	128u	/* and for the heads of packets */
+#define XPV_NETBACK_MCASTS	64u	/* multicast addresses a guest may ask for */
 
 struct xpv_netback;
+struct dentry;
 struct page_pool;
 
 /* Bits of events: an event came and its EOI is owed, which holds back the next one. */
@@ -40,7 +43,8 @@ enum {
 
 /* A packet of the guest's, from its slots to the stack. */
 struct xpv_netback_job {
-	struct sk_buff *skb;		/* NULL: refused, or there was no memory */
+	struct sk_buff *skb;		/* NULL: nothing to deliver */
+	s16 status;			/* what the guest is answered */
 	u32 op;				/* its first copy in the batch */
 	u32 ops;
 	struct xpv_net_txpkt pkt;
@@ -53,6 +57,20 @@ struct xpv_netback_out {
 	u32 slots;			/* extra included */
 	bool extra;			/* the second slot is one */
 	bool failed;			/* a copy was refused */
+};
+
+/* Of one direction of a queue; written by its owner, read anywhere. */
+struct xpv_netback_count {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets, bytes;
+	u64_stats_t dropped;
+	u64_stats_t errors;		/* the guest's doing: no packet, or grants that are none */
+	u64_stats_t copies;		/* grant copies, at least one a packet */
+};
+
+/* One direction, or a sum of several. */
+struct xpv_netback_sum {
+	u64 packets, bytes, dropped, errors, copies;
 };
 
 struct xpv_netback_queue {
@@ -69,6 +87,7 @@ struct xpv_netback_queue {
 	struct xpv_ring tx;
 	struct page_pool *heads;
 	struct page_pool *pages;
+	struct xpv_netback_count from_guest;
 	bool tx_worked;			/* since the last EOI something was found to do */
 	struct delayed_work credit_work;	/* polls on when there is credit again */
 	struct xpv_copy_batch tx_copy;
@@ -76,10 +95,12 @@ struct xpv_netback_queue {
 
 	/* Host to guest: under the netdev queue's transmit lock. */
 	struct xpv_ring rx ____cacheline_aligned;
+	struct xpv_netback_count to_guest;
 	bool up;			/* the ring is there and may be used */
+	bool plain;			/* up, and every packet is wanted */
 	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
 	bool polling;			/* a poll is going on, that flushes out[] when it ends */
-	bool dead;			/* it didn't for so long that we took the carrier away */
+	bool dead;			/* it didn't for so long that we took the link down */
 	u32 need;			/* slots that the packet at the head waits for; 0: none waits */
 	unsigned long since;		/* jiffies when the wait began */
 	struct delayed_work stall_work;	/* looks after a wait */
@@ -94,24 +115,32 @@ struct xpv_netback {
 	struct xenbus_device *xdev;
 	struct net_device *dev;
 	const char *script;		/* the hotplug script's name, for uevents */
+	struct dentry *debug;
 	struct xenbus_watch hotplug_watch;
 	struct xenbus_watch rate_watch;
+	struct xenbus_watch mcast_watch;
 	struct work_struct broken_work;	/* closes a vif whose guest broke a ring */
 
-	/* Locks in taking order; RTNL comes between them, a queue's transmit lock last. */
+	/* Locks in taking order. After the first comes RTNL, then a queue's transmit lock. */
 	struct mutex lock;		/* state, front, plugged, and every connect and disconnect */
+	spinlock_t link_lock;		/* dead, and the carrier of a connected vif; softirqs off */
 	spinlock_t credit_lock;		/* credit_*; softirqs off */
+	spinlock_t mcast_lock;		/* writing mcast[]; softirqs off */
 
 	enum xpv_state state;		/* ours, as it stands in xenstore */
 	enum xpv_state front;		/* the guest's, as it was last seen */
 	bool plugged;			/* the hotplug script has reported success */
 
 	bool connected;			/* queues have their rings; RTNL to write, lock or RTNL to read */
+	u32 dead;			/* queues that are; while there is one, the link is down */
 
 	/* What the guest can take; written under RTNL before it is connected. */
 	bool can_sg, can_tso4, can_tso6;
 	bool can_csum4, can_csum6;
 	bool rx_notify;			/* it tells when it posts buffers */
+
+	bool filtered;			/* it wants no multicasts but these; RTNL to write */
+	u64 mcast[XPV_NETBACK_MCASTS];	/* 0: none */
 
 	/* rate=: bytes of the whole vif, guest to host, per window. */
 	u32 credit_bytes;		/* 0: unlimited */
@@ -119,14 +148,20 @@ struct xpv_netback {
 	s64 credit_left;		/* below 0 by the part of a packet that was overdrawn */
 	u64 credit_start;		/* ns, of this window */
 
-	u32 queues;
-	struct xpv_netback_queue queue[];
+	u32 queues;			/* that the guest has, or had last; RTNL */
+	u32 max_queues;			/* entries of queue[]: what is offered */
+	struct xpv_netback_queue *queue[];	/* NULL until a guest wants it, then for good */
 };
 
 static inline struct netdev_queue *xpv_netback_txq(const struct xpv_netback_queue *q)
 {
 	return netdev_get_tx_queue(q->vif->dev, q->id);
 }
+
+/* netback_main.c APIs: */
+
+/* How many queues a new vif offers: 1 to XPV_NET_MAX_QUEUES. */
+u32 xpv_netback_max_queues(void);
 
 /* netback_xenbus.c APIs: */
 
@@ -140,13 +175,42 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle);
 /* Its netdev is not registered, or not any more. */
 void xpv_netback_free(struct xpv_netback *vif);
 
-/* The queues are connected: let traffic in, and bar it again. Both take RTNL. */
-void xpv_netback_start(struct xpv_netback *vif);
+/*
+ * The first @queues are connected: let traffic in, and bar it again. Both take RTNL. Without
+ * memory, starting returns an error and nothing has begun.
+ */
+int xpv_netback_start(struct xpv_netback *vif, u32 queues);
 void xpv_netback_stop(struct xpv_netback *vif);
+
+/* netback_mcast.c APIs: */
+
+/* Does the guest want what is sent to @dest? Any context. */
+bool xpv_netback_wanted(struct xpv_netback *vif, const u8 *dest);
+/* Add or delete the address that @pkt names. Returns 0, -EINVAL or -ENOSPC. NAPI context. */
+int xpv_netback_change_mcast(struct xpv_netback *vif, const struct xpv_net_txpkt *pkt);
+/* Multicasts it has not asked for are dropped, or not any more. Under RTNL. */
+void xpv_netback_set_filter(struct xpv_netback *vif, bool on);
+/* The next guest side begins with an empty list. No queue is connected. */
+void xpv_netback_forget_mcast(struct xpv_netback *vif);
+
+/* netback_ethtool.c APIs: */
+
+extern const struct ethtool_ops xpv_netback_ethtool_ops;
+
+/* netback_debugfs.c APIs: */
+
+void xpv_netback_debugfs_init(void);
+void xpv_netback_debugfs_exit(void);
+/* From one to the other, whoever reads may take the vif's lock. */
+void xpv_netback_expose(struct xpv_netback *vif);
+void xpv_netback_conceal(struct xpv_netback *vif);
 
 /* netback_queue.c APIs: */
 
-void xpv_netback_init_queue(struct xpv_netback *vif, u32 id);
+/* Have the first @queues there. Returns 0 or -ENOMEM. Process context, the vif's lock. */
+int xpv_netback_make_queues(struct xpv_netback *vif, u32 queues);
+/* Free all. None is connected, and the netdev is not registered any more. */
+void xpv_netback_free_queues(struct xpv_netback *vif);
 
 /* Where the guest put a queue. */
 struct xpv_netback_where {
@@ -158,9 +222,23 @@ struct xpv_netback_where {
 int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netback_where *w);
 void xpv_netback_disconnect_queue(struct xpv_netback_queue *q);
 
+/* One more of @counter, a member of @count. Whoever owns that direction. */
+static inline void xpv_netback_count(struct xpv_netback_count *count, u64_stats_t *counter)
+{
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&count->syncp);
+}
+
+/* Add what @count holds to @sum. Any context. */
+void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback_count *count);
+
 /* Start and stop polling and transmission on a connected queue. Under RTNL. */
 void xpv_netback_up(struct xpv_netback_queue *q);
 void xpv_netback_down(struct xpv_netback_queue *q);
+
+/* What goes to the guest depends on more, or less, than before. Under RTNL. */
+void xpv_netback_refresh(struct xpv_netback_queue *q);
 
 /* The guest broke a ring: have the vif closed. Any context. */
 void xpv_netback_give_up(struct xpv_netback_queue *q);
@@ -184,6 +262,9 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev);
 
 /* Copy, show and let go of all packets in out[]. Under the transmit lock. */
 void xpv_netback_flush(struct xpv_netback_queue *q);
+
+/* The guest takes no packets from @q, or does again. Under the transmit lock. */
+void xpv_netback_set_dead(struct xpv_netback_queue *q, bool dead);
 
 /* The guest says it posted buffers. True if a packet had waited for them. NAPI context. */
 bool xpv_netback_posted(struct xpv_netback_queue *q);

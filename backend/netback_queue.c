@@ -4,6 +4,7 @@
 
 #include <linux/interrupt.h>
 #include <linux/rtnetlink.h>
+#include <linux/slab.h>
 #include <xen/events.h>
 
 #include <xpv_pool.h>
@@ -110,16 +111,67 @@ static int poll(struct napi_struct *napi, int budget)
 	return done;
 }
 
-void xpv_netback_init_queue(struct xpv_netback *vif, u32 id)
+static struct xpv_netback_queue *make_queue(struct xpv_netback *vif, u32 id)
 {
-	struct xpv_netback_queue *q = &vif->queue[id];
+	struct xpv_netback_queue *q = kvzalloc(sizeof(*q), GFP_KERNEL);
 
+	if (!q)
+		return NULL;
 	q->vif = vif;
 	q->id = id;
 	xpv_copy_init(&q->tx_copy, (u16)vif->xdev->otherend_id);
 	xpv_copy_init(&q->rx_copy, (u16)vif->xdev->otherend_id);
+	u64_stats_init(&q->from_guest.syncp);
+	u64_stats_init(&q->to_guest.syncp);
 	xpv_netback_init_tx(q);
 	xpv_netback_init_rx(q);
+	return q;
+}
+
+int xpv_netback_make_queues(struct xpv_netback *vif, u32 queues)
+{
+	u32 i;
+
+	for (i = 0; i < queues; i++) {
+		struct xpv_netback_queue *q;
+
+		if (vif->queue[i])
+			continue;
+		q = make_queue(vif, i);
+		if (!q)
+			return -ENOMEM;
+		/* Pairs with the address dependency of whoever counts: what it finds is complete. */
+		smp_store_release(&vif->queue[i], q);
+	}
+	return 0;
+}
+
+void xpv_netback_free_queues(struct xpv_netback *vif)
+{
+	u32 i;
+
+	for (i = 0; i < vif->max_queues; i++)
+		kvfree(vif->queue[i]);
+}
+
+void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback_count *count)
+{
+	struct xpv_netback_sum now;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&count->syncp);
+		now.packets = u64_stats_read(&count->packets);
+		now.bytes = u64_stats_read(&count->bytes);
+		now.dropped = u64_stats_read(&count->dropped);
+		now.errors = u64_stats_read(&count->errors);
+		now.copies = u64_stats_read(&count->copies);
+	} while (u64_stats_fetch_retry(&count->syncp, start));
+	sum->packets += now.packets;
+	sum->bytes += now.bytes;
+	sum->dropped += now.dropped;
+	sum->errors += now.errors;
+	sum->copies += now.copies;
 }
 
 static int attach(struct xpv_netback_queue *q, struct xpv_ring *ring, grant_ref_t ref, u32 stride)
@@ -266,11 +318,10 @@ void xpv_netback_up(struct xpv_netback_queue *q)
 	__netif_tx_lock_bh(txq);
 	q->need = 0;
 	q->draining = false;
-	q->dead = false;
 	q->up = true;
+	q->plain = !q->vif->filtered;
 	netif_tx_wake_queue(txq);
 	__netif_tx_unlock_bh(txq);
-	netif_carrier_on(q->vif->dev);
 
 	/* Whatever came before: packets in the ring, or events nobody could serve. */
 	local_bh_disable();
@@ -290,12 +341,23 @@ void xpv_netback_down(struct xpv_netback_queue *q)
 	__netif_tx_lock_bh(txq);
 	xpv_netback_flush(q);
 	q->up = false;
+	q->plain = false;
+	xpv_netback_set_dead(q, false);
 	netif_tx_stop_queue(txq);
 	__netif_tx_unlock_bh(txq);
 	napi_disable(&q->napi);
 	/* Nothing is left that could queue these anew. */
 	cancel_delayed_work_sync(&q->stall_work);
 	cancel_delayed_work_sync(&q->credit_work);
+}
+
+void xpv_netback_refresh(struct xpv_netback_queue *q)
+{
+	struct netdev_queue *txq = xpv_netback_txq(q);
+
+	__netif_tx_lock_bh(txq);
+	q->plain = q->up && !q->vif->filtered;
+	__netif_tx_unlock_bh(txq);
 }
 
 void xpv_netback_give_up(struct xpv_netback_queue *q)

@@ -13,14 +13,19 @@
 #include "netback.h"
 
 #include <linux/jiffies.h>
+#include <linux/moduleparam.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <xen/events.h>
 
-/* A guest that posts nothing for so long has its packets dropped, */
-#define DRAIN_DELAY	(10 * HZ)
-/* and after this its link is down until it posts again. */
-#define STALL_DELAY	(60 * HZ)
+static unsigned int rx_drain_timeout_msecs = 10000;
+module_param(rx_drain_timeout_msecs, uint, 0644);
+MODULE_PARM_DESC(rx_drain_timeout_msecs, "How long a guest may post no buffers before its packets are dropped, in ms (default: 10000)");
+
+static unsigned int rx_stall_timeout_msecs = 60000;
+module_param(rx_stall_timeout_msecs, uint, 0644);
+MODULE_PARM_DESC(rx_stall_timeout_msecs, "And before its link is down until it posts again, in ms (default: 60000; 0: never)");
+
 /* Copies that make a hypercall worth while. */
 #define BATCH_COPIES	(XPV_COPY_MAX / 2)
 
@@ -38,7 +43,15 @@ struct filler {
 
 static unsigned long drain_delay(const struct xpv_netback_queue *q)
 {
-	return q->vif->rx_notify ? DRAIN_DELAY : LOOK_DELAY;
+	return q->vif->rx_notify ? msecs_to_jiffies(READ_ONCE(rx_drain_timeout_msecs)) : LOOK_DELAY;
+}
+
+/* One that can't say that it posts again has no link to lose. */
+static unsigned long stall_delay(const struct xpv_netback_queue *q)
+{
+	unsigned int ms = READ_ONCE(rx_stall_timeout_msecs);
+
+	return ms && q->vif->rx_notify ? msecs_to_jiffies(ms) : MAX_JIFFY_OFFSET;
 }
 
 static u32 slots_needed(const struct sk_buff *skb)
@@ -49,9 +62,13 @@ static u32 slots_needed(const struct sk_buff *skb)
 /* All that is in the batch; a packet with a refused copy is remembered as failed. */
 static void copy_all(struct xpv_netback_queue *q)
 {
+	struct xpv_netback_count *count = &q->to_guest;
 	u32 i;
 
 	xpv_copy_submit(&q->rx_copy);
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_add(&count->copies, q->rx_copy.n);
+	u64_stats_update_end(&count->syncp);
 	for (i = 0; i < q->rx_copy.n; i++)
 		if (unlikely(xpv_copy_status(&q->rx_copy, i)))
 			q->out[q->out_of_op[i]].failed = true;
@@ -69,7 +86,7 @@ static void spoil(struct xpv_netback_queue *q, const struct xpv_netback_out *out
 		if (!(i == 1 && out->extra))
 			WRITE_ONCE(rsp->status, XPV_NET_ERROR);
 	}
-	DEV_STATS_INC(q->vif->dev, tx_errors);
+	xpv_netback_count(&q->to_guest, &q->to_guest.errors);
 }
 
 void xpv_netback_flush(struct xpv_netback_queue *q)
@@ -162,6 +179,7 @@ static void put_data(struct filler *f, const struct sk_buff *skb)
 static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 {
 	struct xpv_netback_out *out = &q->out[q->outs];
+	struct xpv_netback_count *count = &q->to_guest;
 	struct filler f = { .q = q };
 	struct sk_buff *part;
 
@@ -186,7 +204,10 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 
 	out->slots = q->rx.prod - out->first;
 	q->outs++;
-	dev_sw_netstats_tx_add(q->vif->dev, 1, skb->len);
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_inc(&count->packets);
+	u64_stats_add(&count->bytes, skb->len);
+	u64_stats_update_end(&count->syncp);
 }
 
 /*
@@ -235,12 +256,14 @@ static bool flush_now(struct xpv_netback_queue *q, struct netdev_queue *txq)
 netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct xpv_netback *vif = netdev_priv(dev);
-	struct xpv_netback_queue *q = &vif->queue[skb_get_queue_mapping(skb)];
+	struct xpv_netback_queue *q = vif->queue[skb_get_queue_mapping(skb)];
 	struct netdev_queue *txq = xpv_netback_txq(q);
 	u32 need = slots_needed(skb);
 
-	if (unlikely(!q->up))
+	if (unlikely(!q->plain) && !(q->up && xpv_netback_wanted(vif, skb->data))) {
+		xpv_netback_flush(q);
 		goto drop;
+	}
 	if (unlikely(skb->len > XPV_NET_MAX_PACKET)) {
 		xpv_netback_flush(q);
 		goto drop;
@@ -263,9 +286,29 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 
 drop:
-	dev_core_stats_tx_dropped_inc(dev);
+	xpv_netback_count(&q->to_guest, &q->to_guest.dropped);
 	dev_kfree_skb_any(skb);
 	return NETDEV_TX_OK;
+}
+
+/*
+ * A sender can't know which of its flows go to the queue that is dead, so it is told that
+ * the whole link is.
+ */
+void xpv_netback_set_dead(struct xpv_netback_queue *q, bool dead)
+{
+	struct xpv_netback *vif = q->vif;
+
+	if (q->dead == dead)
+		return;
+	q->dead = dead;
+	spin_lock(&vif->link_lock);
+	vif->dead += dead ? 1 : -1;
+	if (vif->dead)
+		netif_carrier_off(vif->dev);
+	else
+		netif_carrier_on(vif->dev);
+	spin_unlock(&vif->link_lock);
 }
 
 /* End a wait if the buffers are there. Under the transmit lock. */
@@ -282,10 +325,7 @@ static bool resume(struct xpv_netback_queue *q, struct netdev_queue *txq)
 		return false;
 	q->need = 0;
 	q->draining = false;
-	if (q->dead) {
-		q->dead = false;
-		netif_carrier_on(q->vif->dev);
-	}
+	xpv_netback_set_dead(q, false);
 	netif_tx_wake_queue(txq);
 	return true;
 }
@@ -304,20 +344,19 @@ bool xpv_netback_posted(struct xpv_netback_queue *q)
 /* Waiting for too long: drop what waits, later take the link down. */
 static void give_in(struct xpv_netback_queue *q, struct netdev_queue *txq)
 {
-	unsigned long drain = drain_delay(q);
+	unsigned long drain = drain_delay(q), stall = stall_delay(q);
 	unsigned long waited = jiffies - q->since;
 	unsigned long next;
 
 	if (waited < drain) {
 		next = drain - waited;
-	} else if (!q->vif->rx_notify || waited < STALL_DELAY) {
+	} else if (waited < stall) {
 		q->draining = true;
 		netif_tx_wake_queue(txq);
-		next = q->vif->rx_notify ? STALL_DELAY - waited : drain;
+		next = q->vif->rx_notify ? stall - waited : drain;
 	} else {
 		/* From here on only the guest's event helps. */
-		q->dead = true;
-		netif_carrier_off(q->vif->dev);
+		xpv_netback_set_dead(q, true);
 		return;
 	}
 	schedule_delayed_work(&q->stall_work, next);

@@ -30,6 +30,8 @@
 #define ROOM(head)	((u32)(SKB_WITH_OVERHEAD(head) - NET_SKB_PAD))
 /* A slot is split once at most. */
 #define PACKET_COPIES	(2 * XPV_NET_MAX_SLOTS)
+/* A window is as short as the scheduler's delays; so much the in-tree driver lets pass at once. */
+#define SAVED_CREDIT	131072u
 /* As TCP has it: less would turn one packet into thousands. */
 #define MIN_GSO_SIZE	8u
 
@@ -151,8 +153,9 @@ static struct sk_buff *place_packet(struct xpv_netback_queue *q, const struct xp
 }
 
 /*
- * Credit: each window brings credit_bytes, no more is ever saved up. A packet may
- * overdraw, so that the largest one passes the smallest limit, and the next waits.
+ * Credit: each window brings credit_bytes. Some is saved up, so that we may wake up late
+ * without falling short of the rate. A packet may overdraw, so that the largest one passes the
+ * smallest limit, and the next waits.
  */
 static bool has_credit(struct xpv_netback_queue *q)
 {
@@ -170,7 +173,7 @@ static bool has_credit(struct xpv_netback_queue *q)
 	/* What this many windows bring covers any debt. */
 	n = min_t(u64, n, 2 * XPV_NET_MAX_PACKET);
 	vif->credit_left = min_t(s64, vif->credit_left + (s64)(n * vif->credit_bytes),
-				 vif->credit_bytes);
+				 max(vif->credit_bytes, SAVED_CREDIT));
 	has = vif->credit_left > 0 || !vif->credit_bytes;
 	if (!has)
 		schedule_delayed_work(&q->credit_work,
@@ -208,6 +211,35 @@ void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec)
 	spin_unlock_bh(&vif->credit_lock);
 }
 
+/* Make the packet of a job whose slots are taken; @good: it is one to carry. */
+static void prepare(struct xpv_netback_queue *q, struct xpv_netback_job *job, bool good)
+{
+	struct xpv_copy_batch *b = &q->tx_copy;
+
+	job->skb = NULL;
+	job->status = XPV_NET_ERROR;
+	job->op = b->n;
+	job->ops = 0;
+	if (unlikely(!good)) {
+		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
+		return;
+	}
+	if (unlikely(job->pkt.mcast)) {
+		if (!xpv_netback_change_mcast(q->vif, &job->pkt))
+			job->status = XPV_NET_OKAY;
+		return;
+	}
+	job->skb = place_packet(q, &job->pkt);
+	if (unlikely(!job->skb)) {
+		b->n = (u16)job->op;
+		xpv_netback_count(&q->from_guest, &q->from_guest.dropped);
+		return;
+	}
+	job->status = XPV_NET_OKAY;
+	charge(q->vif, job->pkt.size);
+	job->ops = b->n - job->op;
+}
+
 /* Fill job[] with up to @most packets and their copies. */
 static u32 gather(struct xpv_netback_queue *q, u32 most, bool *wait)
 {
@@ -226,16 +258,7 @@ static u32 gather(struct xpv_netback_queue *q, u32 most, bool *wait)
 		if (!found || found == -EPROTO)
 			break;
 		n++;
-		job->skb = NULL;
-		job->op = b->n;
-		/* A change of a multicast filter: we have none and offered none. */
-		if (found == 1 && !job->pkt.mcast)
-			job->skb = place_packet(q, &job->pkt);
-		if (!job->skb)
-			b->n = (u16)job->op;
-		else
-			charge(q->vif, job->pkt.size);
-		job->ops = b->n - job->op;
+		prepare(q, job, found == 1);
 	}
 	return n;
 }
@@ -256,10 +279,10 @@ static void answer(struct xpv_netback_queue *q, struct xpv_netback_job *job)
 	if (likely(job->skb) && unlikely(!fetched(q, job))) {
 		dev_kfree_skb_any(job->skb);
 		job->skb = NULL;
+		job->status = XPV_NET_ERROR;
+		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
 	}
-	if (unlikely(!job->skb))
-		dev_core_stats_rx_dropped_inc(q->vif->dev);
-	xpv_net_answer_tx(&q->tx, &job->pkt, job->skb ? XPV_NET_OKAY : XPV_NET_ERROR);
+	xpv_net_answer_tx(&q->tx, &job->pkt, job->status);
 }
 
 /* What the guest says of the packet, in the stack's terms. */
@@ -294,20 +317,37 @@ static int describe(struct sk_buff *skb, const struct xpv_net_txpkt *pkt)
 
 static void deliver(struct xpv_netback_queue *q, const struct xpv_netback_job *job)
 {
-	struct net_device *dev = q->vif->dev;
 	struct sk_buff *skb = job->skb;
 
-	skb->protocol = eth_type_trans(skb, dev);
+	skb->protocol = eth_type_trans(skb, q->vif->dev);
 	skb_reset_network_header(skb);
 	if (unlikely(describe(skb, &job->pkt))) {
-		dev_core_stats_rx_dropped_inc(dev);
+		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
 		dev_kfree_skb_any(skb);
 		return;
 	}
 	skb_probe_transport_header(skb);
 	skb_record_rx_queue(skb, (u16)q->id);
-	dev_sw_netstats_rx_add(dev, job->pkt.size);
 	napi_gro_receive(&q->napi, skb);
+}
+
+/* The batch as a whole. */
+static void count_batch(struct xpv_netback_queue *q, u32 n)
+{
+	struct xpv_netback_count *count = &q->from_guest;
+	u32 i, packets = 0, bytes = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!q->job[i].skb)
+			continue;
+		packets++;
+		bytes += q->job[i].pkt.size;
+	}
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_add(&count->packets, packets);
+	u64_stats_add(&count->bytes, bytes);
+	u64_stats_add(&count->copies, q->tx_copy.n);
+	u64_stats_update_end(&count->syncp);
 }
 
 int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)
@@ -322,6 +362,7 @@ int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)
 		xpv_copy_submit(&q->tx_copy);
 		for (i = 0; i < n; i++)
 			answer(q, &q->job[i]);
+		count_batch(q, n);
 		xpv_copy_reset(&q->tx_copy);
 		if (xpv_back_publish(&q->tx))
 			notify_remote_via_irq(q->tx_irq);

@@ -27,25 +27,37 @@ static const struct {
 	{ "feature-rx-copy", 1 },
 	{ "feature-rx-flip", 0 },
 	{ "feature-split-event-channels", 1 },
+	{ "feature-multicast-control", 1 },
+	{ "feature-dynamic-multicast-control", 1 },
 };
 
-static int publish_offers(struct xenbus_device *xdev)
+static int write_offers(struct xenbus_transaction xbt, struct xpv_netback *vif)
+{
+	const char *dir = vif->xdev->nodename;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(offers); i++) {
+		err = xenbus_printf(xbt, dir, offers[i].name, "%u", offers[i].value);
+		if (err)
+			return err;
+	}
+	return xenbus_printf(xbt, dir, "multi-queue-max-queues", "%u", vif->max_queues);
+}
+
+static int publish_offers(struct xpv_netback *vif)
 {
 	struct xenbus_transaction xbt;
-	unsigned int i;
 	int err;
 
 	do {
 		err = xenbus_transaction_start(&xbt);
 		if (err)
 			return err;
-		for (i = 0; i < ARRAY_SIZE(offers); i++) {
-			err = xenbus_printf(xbt, xdev->nodename, offers[i].name, "%u",
-					    offers[i].value);
-			if (err) {
-				xenbus_transaction_end(xbt, 1);
-				return err;
-			}
+		err = write_offers(xbt, vif);
+		if (err) {
+			xenbus_transaction_end(xbt, 1);
+			return err;
 		}
 		err = xenbus_transaction_end(xbt, 0);
 	} while (err == -EAGAIN);
@@ -53,39 +65,104 @@ static int publish_offers(struct xenbus_device *xdev)
 }
 
 /* A guest can bring this about as often as it likes. */
-static void complain(struct xpv_netback *vif, int err, const char *what)
+static __printf(3, 4) void complain(struct xpv_netback *vif, int err, const char *format, ...)
 {
-	if (net_ratelimit())
-		xenbus_dev_error(vif->xdev, err, "%s", what);
+	struct va_format what = { .fmt = format };
+	va_list args;
+
+	if (!net_ratelimit())
+		return;
+	va_start(args, format);
+	what.va = &args;
+	xenbus_dev_error(vif->xdev, err, "%pV", &what);
+	va_end(args);
 }
 
-static int read_where(struct xpv_netback *vif, struct xpv_netback_where *w)
+static int read_rings(const char *dir, struct xpv_netback_where *w)
 {
-	const char *dir = vif->xdev->otherend;
 	int err;
 
-	/* We offered one queue, so it has no business with the queue-N folders. */
-	if (xenbus_read_unsigned(dir, "multi-queue-num-queues", 1) != 1) {
-		complain(vif, -EINVAL, "guest asks for more queues than were offered");
-		return -EINVAL;
-	}
 	err = xenbus_gather(XBT_NIL, dir, "tx-ring-ref", "%u", &w->tx_ref,
 			    "rx-ring-ref", "%u", &w->rx_ref, NULL);
-	if (err) {
-		complain(vif, err, "reading tx-ring-ref and rx-ring-ref");
+	if (err)
 		return err;
-	}
 	err = xenbus_gather(XBT_NIL, dir, "event-channel-tx", "%u", &w->tx_port,
 			    "event-channel-rx", "%u", &w->rx_port, NULL);
 	if (!err)
 		return 0;
 	err = xenbus_scanf(XBT_NIL, dir, "event-channel", "%u", &w->tx_port);
-	if (err != 1) {
-		complain(vif, err, "reading event-channel");
+	if (err != 1)
 		return err < 0 ? err : -EINVAL;
-	}
 	w->rx_port = w->tx_port;
 	return 0;
+}
+
+/* The only queue is found in the device's own folder, several have one each. */
+static int read_where(struct xpv_netback *vif, u32 queues, u32 id, struct xpv_netback_where *w)
+{
+	const char *dir = vif->xdev->otherend;
+	char *own = NULL;
+	int err;
+
+	if (queues > 1) {
+		own = kasprintf(GFP_KERNEL, "%s/queue-%u", dir, id);
+		if (!own)
+			return -ENOMEM;
+		dir = own;
+	}
+	err = read_rings(dir, w);
+	if (err)
+		complain(vif, err, "reading rings and event channels in %s", dir);
+	kfree(own);
+	return err;
+}
+
+static int connect_queue(struct xpv_netback *vif, u32 queues, u32 id)
+{
+	struct xpv_netback_where w;
+	int err;
+
+	err = read_where(vif, queues, id, &w);
+	if (err)
+		return err;
+	err = xpv_netback_connect_queue(vif->queue[id], &w);
+	if (err)
+		complain(vif, err, "queue %u: taking over the guest's rings and event channels", id);
+	return err;
+}
+
+static int connect_queues(struct xpv_netback *vif)
+{
+	u32 i, queues = xenbus_read_unsigned(vif->xdev->otherend, "multi-queue-num-queues", 1);
+	int err;
+
+	if (!queues || queues > vif->max_queues) {
+		complain(vif, -EINVAL, "guest asks for %u queues, offered were %u",
+			 queues, vif->max_queues);
+		return -EINVAL;
+	}
+	err = xpv_netback_make_queues(vif, queues);
+	if (err)
+		return err;
+	for (i = 0; i < queues; i++) {
+		err = connect_queue(vif, queues, i);
+		if (err)
+			goto err_queues;
+	}
+	err = xpv_netback_start(vif, queues);
+	if (err)
+		goto err_queues;
+	return 0;
+
+err_queues:
+	while (i--)
+		xpv_netback_disconnect_queue(vif->queue[i]);
+	return err;
+}
+
+static bool wants_filter(const struct xpv_netback *vif)
+{
+	return xenbus_read_unsigned(vif->xdev->otherend, "request-multicast-control", 0);
 }
 
 static int read_wishes(struct xpv_netback *vif)
@@ -103,36 +180,28 @@ static int read_wishes(struct xpv_netback *vif)
 	vif->can_csum4 = !xenbus_read_unsigned(dir, "feature-no-csum-offload", 0);
 	vif->can_csum6 = xenbus_read_unsigned(dir, "feature-ipv6-csum-offload", 0);
 	vif->rx_notify = xenbus_read_unsigned(dir, "feature-rx-notify", 0);
+	xpv_netback_forget_mcast(vif);
+	xpv_netback_set_filter(vif, wants_filter(vif));
 	rtnl_unlock();
 	return 0;
 }
 
 static int connect(struct xpv_netback *vif)
 {
-	struct xpv_netback_where w;
-	int err;
+	int err = read_wishes(vif);
 
-	err = read_wishes(vif);
-	if (err)
-		return err;
-	err = read_where(vif, &w);
-	if (err)
-		return err;
-	err = xpv_netback_connect_queue(&vif->queue[0], &w);
-	if (err) {
-		complain(vif, err, "taking over the guest's rings and event channels");
-		return err;
-	}
-	xpv_netback_start(vif);
-	return 0;
+	return err ? err : connect_queues(vif);
 }
 
 static void disconnect(struct xpv_netback *vif)
 {
+	u32 i = vif->queues;
+
 	if (!vif->connected)
 		return;
 	xpv_netback_stop(vif);
-	xpv_netback_disconnect_queue(&vif->queue[0]);
+	while (i--)
+		xpv_netback_disconnect_queue(vif->queue[i]);
 }
 
 static int enter(void *arg, enum xpv_state next)
@@ -206,14 +275,34 @@ static void rate_changed(struct xenbus_watch *watch, const char *path, const cha
 	xpv_netback_set_rate(vif, bytes, usec);
 }
 
+/* The guest may write faster than we read: its last word counts. */
+static bool none_pending(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	return !watch->nr_pending;
+}
+
+static void filter_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct xpv_netback *vif = container_of(watch, struct xpv_netback, mcast_watch);
+
+	rtnl_lock();
+	if (vif->connected)
+		xpv_netback_set_filter(vif, wants_filter(vif));
+	rtnl_unlock();
+}
+
 static void close_broken(struct work_struct *work)
 {
 	struct xpv_netback *vif = container_of(work, struct xpv_netback, broken_work);
-	const struct xpv_netback_queue *q = &vif->queue[0];
+	bool broken = false;
+	u32 i;
 
 	mutex_lock(&vif->lock);
 	/* It may be another connection by now. */
-	if (vif->connected && (xpv_ring_broken(&q->tx) || xpv_ring_broken(&q->rx))) {
+	for (i = 0; vif->connected && i < vif->queues; i++)
+		broken |= xpv_ring_broken(&vif->queue[i]->tx) ||
+			  xpv_ring_broken(&vif->queue[i]->rx);
+	if (broken) {
 		complain(vif, -EPROTO, "guest broke the ring protocol, vif closed");
 		set_state(vif, XPV_CLOSING);
 	}
@@ -242,7 +331,7 @@ static int introduce(struct xpv_netback *vif)
 	struct xenbus_device *xdev = vif->xdev;
 	int err;
 
-	err = publish_offers(xdev);
+	err = publish_offers(vif);
 	if (err)
 		return err;
 	err = register_netdev(vif->dev);
@@ -287,12 +376,17 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	}
 	err = watch_own(vif, &vif->rate_watch, "rate", rate_changed);
 	if (!err)
+		err = xenbus_watch_pathfmt(xdev, &vif->mcast_watch, none_pending, filter_changed,
+					   "%s/request-multicast-control", xdev->otherend);
+	if (!err)
 		err = watch_own(vif, &vif->hotplug_watch, "hotplug-status", hotplug_changed);
 	if (err)
 		goto err_watch;
+	xpv_netback_expose(vif);
 	return 0;
 
 err_watch:
+	unwatch(&vif->mcast_watch);
 	unwatch(&vif->rate_watch);
 	unregister_netdev(vif->dev);
 err_script:
@@ -310,6 +404,8 @@ static void remove(struct xenbus_device *xdev)
 {
 	struct xpv_netback *vif = dev_get_drvdata(&xdev->dev);
 
+	xpv_netback_conceal(vif);
+	unwatch(&vif->mcast_watch);
 	unwatch(&vif->hotplug_watch);
 	unwatch(&vif->rate_watch);
 	mutex_lock(&vif->lock);

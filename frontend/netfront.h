@@ -6,7 +6,7 @@
  *   stack <--GRO--  rx ring <-- backend        event --> rx.napi: packets
  *
  * The netdev and its queues live from probe to remove. A connection lives from
- * the backend's InitWait to its Closing, or to a resume: xpv_netfront_queue_connect()
+ * the backend's InitWait to its Closing, to a resume, or until we want another one: xpv_netfront_queue_connect()
  * makes rings, grants and channels, _start() opens the data path, _stop() closes it
  * for everybody (that happens as soon as the backend is seen to go) and _release()
  * gives the memory back (as late as possible: by then the backend has let go of it).
@@ -38,14 +38,24 @@
 /* Free slots that any packet is sure to fit: its data and an extra. */
 #define XPV_NETFRONT_ROOM	(XPV_NET_MAX_SLOTS + 2)
 
+/* Multicast addresses that any backend keeps. */
+#define XPV_NETFRONT_MCASTS	64u
+
 /* Who has to be done with an event before its late EOI. */
 enum {
 	XPV_NETFRONT_TX = 1,
 	XPV_NETFRONT_RX = 2,
 };
 
+/* Why a connection is closed from our end. */
+enum {
+	XPV_NETFRONT_FAILED,	/* the backend was caught; set once per connection */
+	XPV_NETFRONT_RENEW,	/* to be negotiated anew */
+};
+
 struct xpv_netfront;
 struct xpv_netfront_queue;
+struct dentry;
 struct page_pool;
 
 /* An event channel: one of two for a queue, or its only one. */
@@ -65,12 +75,25 @@ enum xpv_netfront_txstate {
 	XPV_NETFRONT_FREE,	/* on the stack of free ids */
 	XPV_NETFRONT_COPIED,	/* sent from the id's own copy buffer */
 	XPV_NETFRONT_GRANTED,	/* a page of ->skb, to be ungranted on the answer */
+	XPV_NETFRONT_MESSAGE,	/* no packet: a change of the multicast filter */
 };
 
 struct xpv_netfront_txslot {
 	struct sk_buff *skb;	/* GRANTED: whose page it is; freed with its last slot */
 	u8 state;		/* enum xpv_netfront_txstate */
 	bool first;		/* it stands for the packet in the statistics */
+};
+
+/* Of one direction of a queue; written by its owner, read anywhere. */
+struct xpv_netfront_count {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets, bytes, dropped, errors;
+	u64_stats_t gso_fixups;		/* received without the checksum that segments need */
+};
+
+/* One direction, or a sum of several. */
+struct xpv_netfront_sum {
+	u64 packets, bytes, dropped, errors, gso_fixups;
 };
 
 /* Guest to backend. All of it under the transmit queue's lock, but as noted. */
@@ -90,8 +113,7 @@ struct xpv_netfront_tx {
 	struct page *copy_page[XPV_NETFRONT_SLOTS];
 	grant_ref_t copy_ref[XPV_NETFRONT_SLOTS];
 
-	struct u64_stats_sync syncp;	/* of the counters: written under the lock, read anywhere */
-	u64_stats_t packets, bytes, dropped, errors;
+	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
 	void *shared;			/* the ring's page */
@@ -118,8 +140,7 @@ struct xpv_netfront_rx {
 	/* references without a page */
 	grant_ref_t bare_ref[XPV_NETFRONT_SLOTS];
 
-	struct u64_stats_sync syncp;	/* of the counters: written by rx.napi, read anywhere */
-	u64_stats_t packets, bytes, dropped, errors, gso_fixups;
+	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
 	struct delayed_work refill;	/* polls again when there was no memory for buffers */
@@ -140,18 +161,36 @@ struct xpv_netfront {
 	/* The handshake: state, connect and release. Taken before RTNL. */
 	struct mutex state_lock;
 	enum xpv_state state;		/* state_lock */
+	enum xpv_state back;		/* state_lock; the backend's, as it was last seen */
 	struct xenbus_device *xbdev;
 	struct net_device *netdev;
+	struct dentry *debug;
 	struct xpv_netfront_queue *queue;
-	unsigned int queues;		/* entries of queue[], from probe to remove */
-	netdev_features_t takes;	/* what the backend can do of hw_features; RTNL */
+	unsigned int max_queues;	/* entries of queue[], from probe to remove */
+	unsigned int queues;		/* of this connection, or the last; state_lock and RTNL */
+	unsigned int offered;		/* what the backend has for us, at most max_queues; RTNL */
+	unsigned int wanted;		/* what our user wants of that; RTNL */
+	netdev_features_t takes;	/* what the backend can do of hw_features; state_lock and RTNL */
 	bool untrusted;			/* state_lock; fixed while connected */
-	bool announced;			/* state_lock; since this connection */
-	unsigned long failed;		/* bit 0: the backend was caught; set once per connection */
-	struct work_struct fail_work;	/* closes a device that failed */
+	bool served;			/* state_lock; this connection's backend was Connected */
+	bool again;			/* state_lock; Closed, to be connected anew */
+	unsigned long why;		/* XPV_NETFRONT_FAILED, _RENEW; atomic */
+	struct work_struct close_work;	/* closes the device, and why says whether for good */
+
+	/* Multicast control; state_lock, but as noted. */
+	bool mcast_control;		/* the backend has it, */
+	bool mcast_dynamic;		/* and can be told at any time to switch it */
+	bool mcast_refused;		/* one had no room: none is to filter; set in any context */
+	bool filtered;			/* it was told to bring only what we want */
+	unsigned int mcasts;		/* entries of mcast[]: what it was told that is */
+	u64 mcast[XPV_NETFRONT_MCASTS];
+	struct delayed_work mcast_work;	/* tells it what has changed */
 };
 
 /* main.c APIs: */
+
+/* How many queues a new interface has room for: 1 to XPV_NET_MAX_QUEUES. */
+unsigned int xpv_netfront_max_queues(void);
 
 /* Is the backend of @xbdev trusted? The module's parameter and the toolstack decide. */
 bool xpv_netfront_trusts(struct xenbus_device *xbdev);
@@ -163,19 +202,53 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev);
 /* Undo it. The netdev is not registered (any more), all queues are released. */
 void xpv_netfront_destroy(struct net_device *dev);
 
+/* mcast.c APIs: */
+
+void xpv_netfront_init_mcast(struct xpv_netfront *np);
+/* A connection begins: shall the backend filter from the start? Process context, state_lock. */
+bool xpv_netfront_wants_filter(struct xpv_netfront *np);
+/* Have the backend know what is wanted by now; the queues are started. The same. */
+void xpv_netfront_tell_mcast(struct xpv_netfront *np);
+/* What the interface wants may have changed. Any context. */
+void xpv_netfront_set_rx_mode(struct net_device *dev);
+
+/* ethtool.c APIs: */
+
+extern const struct ethtool_ops xpv_netfront_ethtool_ops;
+
+/* debugfs.c APIs: */
+
+void xpv_netfront_debugfs_init(void);
+void xpv_netfront_debugfs_exit(void);
+/* From one to the other, whoever reads may take state_lock. */
+void xpv_netfront_expose(struct xpv_netfront *np);
+void xpv_netfront_conceal(struct xpv_netfront *np);
+
 /* xenbus.c APIs: */
 
 extern struct xenbus_driver xpv_netfront_driver;
 /* The backend did what none does: stop, say @why once, close the device. Any context. */
 void xpv_netfront_fail(struct xpv_netfront *np, const char *why);
+/* What was negotiated is to be another: close and connect again, soon. Any context. */
+void xpv_netfront_renew(struct xpv_netfront *np);
 
 /* queue.c APIs: */
 
 void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue *q,
 			     unsigned int id);
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q);
-/* Rings, grants and channels, @split: two of them. On an error the device is fatal already. */
+/* Rings, grants and channels, @split: two of them. Returns 0, or an error and nothing is taken. */
 int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split);
+/* One more of @counter, a member of @count. Whoever owns that direction. */
+static inline void xpv_netfront_count(struct xpv_netfront_count *count, u64_stats_t *counter)
+{
+	u64_stats_update_begin(&count->syncp);
+	u64_stats_inc(counter);
+	u64_stats_update_end(&count->syncp);
+}
+
+/* Add what @count holds to @sum. Any context. */
+void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfront_count *count);
 /* Let packets and events in. RTNL. */
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q);
 /* Nothing of the queue runs when it returns; done before or never started is fine. RTNL. */
@@ -196,6 +269,8 @@ void xpv_netfront_linger_end(void);
 /* tx.c APIs: */
 
 netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev);
+/* Say XPV_NET_EXTRA_MCAST_* of @addr. Returns 0, or -EAGAIN while there is no room. Process context. */
+int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr);
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget);
 int xpv_netfront_tx_connect(struct xpv_netfront_queue *q);
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q);

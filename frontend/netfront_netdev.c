@@ -2,11 +2,12 @@
 /* The interface as the guest's network stack sees it. */
 #include "netfront.h"
 
-#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 
-/* What depends on the backend. */
+/* What depends on the backend: how it may be sent packets. */
 #define OFFLOADS (NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_TSO | NETIF_F_TSO6)
+/* What the backend has to know: how it may send them. */
+#define TAKEN (NETIF_F_RXCSUM | NETIF_F_GRO_HW)
 
 static int open(struct net_device *dev)
 {
@@ -44,6 +45,8 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 
 static int set_features(struct net_device *dev, netdev_features_t features)
 {
+	if ((dev->features ^ features) & TAKEN)
+		xpv_netfront_renew(netdev_priv(dev));
 	if (features & NETIF_F_SG || dev->mtu <= ETH_DATA_LEN)
 		return 0;
 	netdev_info(dev, "no scatter-gather: MTU reduced to %u\n", ETH_DATA_LEN);
@@ -59,48 +62,31 @@ static int change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
-static void add_stats(const struct xpv_netfront_queue *q, struct rtnl_link_stats64 *sum)
-{
-	u64 packets, bytes, dropped, errors;
-	unsigned int start;
-
-	do {
-		start = u64_stats_fetch_begin(&q->tx.syncp);
-		packets = u64_stats_read(&q->tx.packets);
-		bytes = u64_stats_read(&q->tx.bytes);
-		dropped = u64_stats_read(&q->tx.dropped);
-		errors = u64_stats_read(&q->tx.errors);
-	} while (u64_stats_fetch_retry(&q->tx.syncp, start));
-	sum->tx_packets += packets;
-	sum->tx_bytes += bytes;
-	sum->tx_dropped += dropped;
-	sum->tx_errors += errors;
-	do {
-		start = u64_stats_fetch_begin(&q->rx.syncp);
-		packets = u64_stats_read(&q->rx.packets);
-		bytes = u64_stats_read(&q->rx.bytes);
-		dropped = u64_stats_read(&q->rx.dropped);
-		errors = u64_stats_read(&q->rx.errors);
-	} while (u64_stats_fetch_retry(&q->rx.syncp, start));
-	sum->rx_packets += packets;
-	sum->rx_bytes += bytes;
-	sum->rx_dropped += dropped;
-	sum->rx_errors += errors;
-}
-
-static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *sum)
+static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	const struct xpv_netfront *np = netdev_priv(dev);
+	struct xpv_netfront_sum rx = {}, tx = {};
 	unsigned int i;
 
-	for (i = 0; i < np->queues; i++)
-		add_stats(&np->queue[i], sum);
+	for (i = 0; i < np->max_queues; i++) {
+		xpv_netfront_add_count(&rx, &np->queue[i].rx.count);
+		xpv_netfront_add_count(&tx, &np->queue[i].tx.count);
+	}
+	stats->rx_packets = rx.packets;
+	stats->rx_bytes = rx.bytes;
+	stats->rx_dropped = rx.dropped;
+	stats->rx_errors = rx.errors;
+	stats->tx_packets = tx.packets;
+	stats->tx_bytes = tx.bytes;
+	stats->tx_dropped = tx.dropped;
+	stats->tx_errors = tx.errors;
 }
 
 static const struct net_device_ops netdev_ops = {
 	.ndo_open		= open,
 	.ndo_stop		= stop,
 	.ndo_start_xmit		= xpv_netfront_xmit,
+	.ndo_set_rx_mode	= xpv_netfront_set_rx_mode,
 	.ndo_fix_features	= fix_features,
 	.ndo_set_features	= set_features,
 	.ndo_change_mtu		= change_mtu,
@@ -109,71 +95,39 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
-static int get_sset_count(struct net_device *dev, int set)
-{
-	return set == ETH_SS_STATS ? 1 : -EOPNOTSUPP;
-}
-
-static void get_strings(struct net_device *dev, u32 set, u8 *data)
-{
-	if (set == ETH_SS_STATS)
-		strscpy((char *)data, "rx_gso_checksum_fixup", ETH_GSTRING_LEN);
-}
-
-static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
-{
-	const struct xpv_netfront *np = netdev_priv(dev);
-	unsigned int i, start;
-	u64 fixups;
-
-	*data = 0;
-	for (i = 0; i < np->queues; i++) {
-		const struct xpv_netfront_rx *rx = &np->queue[i].rx;
-
-		do {
-			start = u64_stats_fetch_begin(&rx->syncp);
-			fixups = u64_stats_read(&rx->gso_fixups);
-		} while (u64_stats_fetch_retry(&rx->syncp, start));
-		*data += fixups;
-	}
-}
-
-static const struct ethtool_ops ethtool_ops = {
-	.get_link		= ethtool_op_get_link,
-	.get_ts_info		= ethtool_op_get_ts_info,
-	.get_sset_count		= get_sset_count,
-	.get_strings		= get_strings,
-	.get_ethtool_stats	= get_ethtool_stats,
-};
-
 struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 {
 	struct xpv_netfront *np;
 	struct net_device *dev;
-	unsigned int i;
+	unsigned int i, max_queues = xpv_netfront_max_queues();
 
-	dev = alloc_etherdev(sizeof(*np));
+	dev = alloc_etherdev_mqs(sizeof(*np), max_queues, max_queues);
 	if (!dev)
 		return NULL;
 	np = netdev_priv(dev);
+	np->max_queues = max_queues;
 	np->queues = 1;
-	np->queue = kvcalloc(np->queues, sizeof(*np->queue), GFP_KERNEL);
-	if (!np->queue) {
+	np->offered = max_queues;
+	np->wanted = max_queues;
+	np->queue = kvcalloc(max_queues, sizeof(*np->queue), GFP_KERNEL);
+	if (!np->queue || netif_set_real_num_queues(dev, 1, 1)) {
+		kvfree(np->queue);
 		free_netdev(dev);
 		return NULL;
 	}
 	np->netdev = dev;
 	np->xbdev = xbdev;
 	np->takes = OFFLOADS;
-	for (i = 0; i < np->queues; i++)
+	xpv_netfront_init_mcast(np);
+	for (i = 0; i < max_queues; i++)
 		xpv_netfront_queue_init(np, &np->queue[i], i);
 
 	SET_NETDEV_DEV(dev, &xbdev->dev);
 	dev->netdev_ops = &netdev_ops;
-	dev->ethtool_ops = &ethtool_ops;
-	dev->hw_features = OFFLOADS;
+	dev->ethtool_ops = &xpv_netfront_ethtool_ops;
+	dev->hw_features = OFFLOADS | TAKEN;
 	/* Blank checksums and unchecked headers of others' packets pass through as they are. */
-	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_GSO_ROBUST;
+	dev->features = OFFLOADS | TAKEN | NETIF_F_GSO_ROBUST;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = XPV_NET_MAX_PACKET - ETH_HLEN;
 	/* While it is answered a packet is ours alone: it carries our count of its slots. */
@@ -188,7 +142,7 @@ void xpv_netfront_destroy(struct net_device *dev)
 	struct xpv_netfront *np = netdev_priv(dev);
 	unsigned int i;
 
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_destroy(&np->queue[i]);
 	kvfree(np->queue);
 	free_netdev(dev);

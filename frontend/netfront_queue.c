@@ -98,6 +98,13 @@ int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
 	struct xenbus_device *xbdev = q->front->xbdev;
 	int err;
 
+	/* First what may well be scarce: to lack a ring is fatal for the whole device. */
+	err = xpv_netfront_tx_connect(q);
+	if (err)
+		goto err_release;
+	err = xpv_netfront_rx_connect(q);
+	if (err)
+		goto err_release;
 	err = xenbus_setup_ring(xbdev, GFP_KERNEL, &q->tx.shared, 1, &q->tx.ring_ref);
 	if (err)
 		goto err_release;
@@ -106,12 +113,6 @@ int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
 		goto err_release;
 	xpv_front_init(&q->tx.ring, q->tx.shared, 1, XPV_NET_TX_STRIDE);
 	xpv_front_init(&q->rx.ring, q->rx.shared, 1, XPV_NET_RX_STRIDE);
-	err = xpv_netfront_tx_connect(q);
-	if (err)
-		goto err_release;
-	err = xpv_netfront_rx_connect(q);
-	if (err)
-		goto err_release;
 	err = open_channels(q, split);
 	if (err)
 		goto err_close_channels;
@@ -121,8 +122,27 @@ err_close_channels:
 	close_channels(q);
 err_release:
 	xpv_netfront_queue_release(q);
-	xenbus_dev_fatal(xbdev, err, "setting up queue %u", q->id);
 	return err;
+}
+
+void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfront_count *count)
+{
+	struct xpv_netfront_sum now;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&count->syncp);
+		now.packets = u64_stats_read(&count->packets);
+		now.bytes = u64_stats_read(&count->bytes);
+		now.dropped = u64_stats_read(&count->dropped);
+		now.errors = u64_stats_read(&count->errors);
+		now.gso_fixups = u64_stats_read(&count->gso_fixups);
+	} while (u64_stats_fetch_retry(&count->syncp, start));
+	sum->packets += now.packets;
+	sum->bytes += now.bytes;
+	sum->dropped += now.dropped;
+	sum->errors += now.errors;
+	sum->gso_fixups += now.gso_fixups;
 }
 
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
@@ -211,8 +231,8 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 	q->rx.ring_ref = INVALID_GRANT_REF;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++)
 		q->tx.gref[i] = INVALID_GRANT_REF;
-	u64_stats_init(&q->tx.syncp);
-	u64_stats_init(&q->rx.syncp);
+	u64_stats_init(&q->tx.count.syncp);
+	u64_stats_init(&q->rx.count.syncp);
 	INIT_DELAYED_WORK(&q->rx.refill, xpv_netfront_refill_work);
 	netif_napi_add_tx(np->netdev, &q->tx.napi, xpv_netfront_poll_tx);
 	netif_napi_add(np->netdev, &q->rx.napi, xpv_netfront_poll_rx);

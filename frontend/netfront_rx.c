@@ -130,13 +130,6 @@ static struct sk_buff *gather(struct xpv_netfront_queue *q, const struct xpv_net
 	return skb;
 }
 
-static void count(struct xpv_netfront_rx *rx, u64_stats_t *counter)
-{
-	u64_stats_update_begin(&rx->syncp);
-	u64_stats_inc(counter);
-	u64_stats_update_end(&rx->syncp);
-}
-
 /* Say what is known of checksum and segments. Returns 0, or why the packet is none. */
 static int describe(struct xpv_netfront_rx *rx, struct sk_buff *skb,
 		    const struct xpv_net_rxpkt *pkt)
@@ -150,7 +143,7 @@ static int describe(struct xpv_netfront_rx *rx, struct sk_buff *skb,
 			(pkt->gso_type == XPV_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
 	}
 	if (fixup)
-		count(rx, &rx->gso_fixups);
+		xpv_netfront_count(&rx->count, &rx->count.gso_fixups);
 	if (!fixup && !(pkt->flags & XPV_NET_RX_CSUM_BLANK)) {
 		if (pkt->flags & XPV_NET_RX_VALIDATED)
 			skb->ip_summed = CHECKSUM_UNNECESSARY;
@@ -175,19 +168,19 @@ static void deliver(struct xpv_netfront_queue *q, const struct xpv_net_rxpkt *pk
 
 	skb = pkt->size <= XPV_NETFRONT_COPY ? copy_out(q, pkt) : gather(q, pkt);
 	if (unlikely(!skb)) {
-		count(rx, &rx->dropped);
+		xpv_netfront_count(&rx->count, &rx->count.dropped);
 		return;
 	}
-	u64_stats_update_begin(&rx->syncp);
-	u64_stats_inc(&rx->packets);
-	u64_stats_add(&rx->bytes, skb->len);
-	u64_stats_update_end(&rx->syncp);
+	u64_stats_update_begin(&rx->count.syncp);
+	u64_stats_inc(&rx->count.packets);
+	u64_stats_add(&rx->count.bytes, skb->len);
+	u64_stats_update_end(&rx->count.syncp);
 
 	skb->protocol = eth_type_trans(skb, q->front->netdev);
 	skb_reset_network_header(skb);
 	if (unlikely(describe(rx, skb, pkt))) {
 		kfree_skb(skb);
-		count(rx, &rx->errors);
+		xpv_netfront_count(&rx->count, &rx->count.errors);
 		return;
 	}
 	skb_record_rx_queue(skb, q->id);
@@ -219,7 +212,8 @@ static int receive(struct xpv_netfront_queue *q, int budget)
 			deliver(q, &pkt);
 		} else {
 			keep_frags(rx, &pkt, 0);
-			count(rx, what < 0 ? &rx->errors : &rx->dropped);
+			xpv_netfront_count(&rx->count,
+					   what < 0 ? &rx->count.errors : &rx->count.dropped);
 		}
 	}
 	return done;

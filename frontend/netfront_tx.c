@@ -41,13 +41,6 @@ static struct netdev_queue *queue_of(struct xpv_netfront_queue *q)
 	return netdev_get_tx_queue(q->front->netdev, q->id);
 }
 
-static void count(struct xpv_netfront_tx *tx, u64_stats_t *counter)
-{
-	u64_stats_update_begin(&tx->syncp);
-	u64_stats_inc(counter);
-	u64_stats_update_end(&tx->syncp);
-}
-
 /* There is one: ids in use and extras together are the ring's unanswered slots. */
 static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
 {
@@ -212,10 +205,47 @@ static bool pack(struct packing *p)
 	return true;
 }
 
+int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct netdev_queue *txq = queue_of(q);
+	struct xpv_net_txreq req = { .flags = XPV_NET_TX_EXTRA };
+	struct xpv_net_extra extra = { .type = type };
+	int err = -EAGAIN;
+
+	u64_to_ether_addr(addr, extra.mcast.addr);
+	__netif_tx_lock_bh(txq);
+	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
+		req.id = tx->free_id[--tx->free_ids];
+		tx->slot[req.id].state = XPV_NETFRONT_MESSAGE;
+		/* Its failure is one to be noticed. */
+		tx->slot[req.id].first = true;
+		memcpy(xpv_front_next(&tx->ring), &req, sizeof(req));
+		memcpy(xpv_front_next(&tx->ring), &extra, sizeof(extra));
+		tx->extras++;
+		if (xpv_front_publish(&tx->ring))
+			notify_remote_via_irq(tx->channel->irq);
+		err = 0;
+	}
+	__netif_tx_unlock_bh(txq);
+	return err;
+}
+
+static void refused(struct xpv_netfront_queue *q, const struct xpv_netfront_txslot *slot)
+{
+	if (slot->state != XPV_NETFRONT_MESSAGE) {
+		xpv_netfront_count(&q->tx.count, &q->tx.count.errors);
+		return;
+	}
+	WRITE_ONCE(q->front->mcast_refused, true);
+	schedule_delayed_work(&q->front->mcast_work, 0);
+}
+
 /* Take one answer. NULL, or what is wrong with it. Adds an skb that is done to @bytes. */
-static const char *take_answer(struct xpv_netfront_tx *tx, const struct xpv_net_txrsp *rsp,
+static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_net_txrsp *rsp,
 			       int budget, u32 *packets, u32 *bytes)
 {
+	struct xpv_netfront_tx *tx = &q->tx;
 	struct xpv_netfront_txslot *slot;
 	struct sk_buff *skb;
 
@@ -241,7 +271,7 @@ static const char *take_answer(struct xpv_netfront_tx *tx, const struct xpv_net_
 		}
 	}
 	if (slot->first && rsp->status < 0)
-		count(tx, &tx->errors);
+		refused(q, slot);
 	slot->state = XPV_NETFRONT_FREE;
 	tx->free_id[tx->free_ids++] = rsp->id;
 	return NULL;
@@ -261,7 +291,7 @@ static void reap(struct xpv_netfront_queue *q, int budget)
 	while (n-- && !wrong) {
 		xpv_ring_copy(&tx->ring, tx->ring.cons, &rsp, sizeof(rsp));
 		tx->ring.cons++;
-		wrong = take_answer(tx, &rsp, budget, &packets, &bytes);
+		wrong = take_answer(q, &rsp, budget, &packets, &bytes);
 	}
 	if (packets)
 		netdev_tx_completed_queue(txq, packets, bytes);
@@ -303,7 +333,7 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 
 static void drop(struct xpv_netfront_tx *tx, struct sk_buff *skb)
 {
-	count(tx, &tx->dropped);
+	xpv_netfront_count(&tx->count, &tx->count.dropped);
 	dev_kfree_skb_any(skb);
 }
 
@@ -321,10 +351,10 @@ static bool send(struct xpv_netfront_queue *q, struct sk_buff *skb)
 	}
 	len = skb->len;
 	skb_tx_timestamp(skb);
-	u64_stats_update_begin(&tx->syncp);
-	u64_stats_inc(&tx->packets);
-	u64_stats_add(&tx->bytes, len);
-	u64_stats_update_end(&tx->syncp);
+	u64_stats_update_begin(&tx->count.syncp);
+	u64_stats_inc(&tx->count.packets);
+	u64_stats_add(&tx->count.bytes, len);
+	u64_stats_update_end(&tx->count.syncp);
 
 	if (pack(&p)) {
 		tx->waiting++;

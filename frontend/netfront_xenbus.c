@@ -19,7 +19,7 @@ static void stop_queues(struct xpv_netfront *np)
 
 	rtnl_lock();
 	netif_carrier_off(np->netdev);
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_stop(&np->queue[i]);
 	rtnl_unlock();
 }
@@ -28,12 +28,12 @@ static void release_queues(struct xpv_netfront *np)
 {
 	unsigned int i;
 
-	for (i = 0; i < np->queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_release(&np->queue[i]);
 }
 
-/* Turn what the backend can do into what the stack may hand us. */
-static void adopt_features(struct xpv_netfront *np)
+/* What the backend can do, as what the stack may hand us. */
+static netdev_features_t read_features(struct xpv_netfront *np)
 {
 	netdev_features_t takes = 0;
 
@@ -47,6 +47,13 @@ static void adopt_features(struct xpv_netfront *np)
 		takes |= NETIF_F_TSO;
 	if (ask(np, "feature-gso-tcpv6"))
 		takes |= NETIF_F_TSO6;
+	return takes;
+}
+
+static void adopt_features(struct xpv_netfront *np)
+{
+	netdev_features_t takes = read_features(np);
+
 	rtnl_lock();
 	np->takes = takes;
 	netdev_update_features(np->netdev);
@@ -54,24 +61,40 @@ static void adopt_features(struct xpv_netfront *np)
 }
 
 /*
- * Keys that another driver may have left in our node, and a backend would obey: one of two
- * sets of channels, and what we don't ask for.
+ * Keys that another driver or connection may have left in our node, and a backend would obey: where
+ * its queues were, and what we don't ask for.
  */
 static const char *const leftovers[] = {
-	"event-channel", "event-channel-tx", "event-channel-rx",
+	"tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx", "event-channel-rx",
+	"multi-queue-num-queues",
 	"ctrl-ring-ref", "event-channel-ctrl",
-	"feature-no-csum-offload", "request-multicast-control", "xdp-headroom",
+	"request-multicast-control", "xdp-headroom",
 };
 
-/* What we can do, and what we ask of every backend. */
-static const char *const offers[] = {
-	"request-rx-copy", "feature-rx-notify", "feature-sg",
-	"feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload",
+/* What we ask of every backend and let it send us, the latter while the feature is on. */
+static const struct {
+	const char *key;
+	netdev_features_t feature;	/* 0: always */
+	bool off;			/* the key says that it is off */
+} offers[] = {
+	{ "request-rx-copy" },
+	{ "feature-rx-notify" },
+	{ "feature-sg" },
+	{ "feature-no-csum-offload", NETIF_F_RXCSUM, true },
+	{ "feature-ipv6-csum-offload", NETIF_F_RXCSUM },
+	{ "feature-gso-tcpv4", NETIF_F_GRO_HW },
+	{ "feature-gso-tcpv6", NETIF_F_GRO_HW },
 };
 
-static int write_queue(struct xenbus_transaction xbt, struct xpv_netfront_queue *q)
+/* The folder of queue @id, where there are several. NULL without memory. */
+static char *name_folder(const char *node, unsigned int id)
 {
-	const char *node = q->front->xbdev->nodename;
+	return kasprintf(GFP_KERNEL, "%s/queue-%u", node, id);
+}
+
+static int write_rings(struct xenbus_transaction xbt, const char *node,
+		       const struct xpv_netfront_queue *q)
+{
 	int err;
 
 	err = xenbus_printf(xbt, node, "tx-ring-ref", "%u", q->tx.ring_ref);
@@ -88,7 +111,41 @@ static int write_queue(struct xenbus_transaction xbt, struct xpv_netfront_queue 
 	return xenbus_printf(xbt, node, "event-channel-rx", "%u", q->rx.channel->port);
 }
 
-static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count)
+static int write_queues(struct xenbus_transaction xbt, struct xpv_netfront *np)
+{
+	const char *node = np->xbdev->nodename;
+	unsigned int i;
+	int err = 0;
+
+	if (np->queues == 1)
+		return write_rings(xbt, node, &np->queue[0]);
+	for (i = 0; !err && i < np->queues; i++) {
+		char *folder = name_folder(node, i);
+
+		err = folder ? write_rings(xbt, folder, &np->queue[i]) : -ENOMEM;
+		kfree(folder);
+	}
+	return err;
+}
+
+static int remove_folders(struct xenbus_transaction xbt, const char *node)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err; i++) {
+		char folder[16];
+
+		snprintf(folder, sizeof(folder), "queue-%u", i);
+		if (!xenbus_exists(xbt, node, folder))
+			return 0;
+		err = xenbus_rm(xbt, node, folder);
+	}
+	return err;
+}
+
+static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count,
+		      bool filter)
 {
 	const char *node = np->xbdev->nodename;
 	unsigned int i;
@@ -99,8 +156,18 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 		if (err && err != -ENOENT)
 			return err;
 	}
+	err = remove_folders(xbt, node);
+	if (err)
+		return err;
 	for (i = 0; i < ARRAY_SIZE(offers); i++) {
-		err = xenbus_write(xbt, node, offers[i], "1");
+		bool on = !offers[i].feature || np->netdev->features & offers[i].feature;
+
+		err = xenbus_printf(xbt, node, offers[i].key, "%u", on != offers[i].off);
+		if (err)
+			return err;
+	}
+	if (np->mcast_control) {
+		err = xenbus_printf(xbt, node, "request-multicast-control", "%u", filter);
 		if (err)
 			return err;
 	}
@@ -110,12 +177,13 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 		if (err)
 			return err;
 	}
-	return write_queue(xbt, &np->queue[0]);
+	return write_queues(xbt, np);
 }
 
 static int publish(struct xpv_netfront *np)
 {
 	bool count = ask(np, "multi-queue-max-queues");
+	bool filter = xpv_netfront_wants_filter(np);
 	struct xenbus_transaction xbt;
 	int err;
 
@@ -123,7 +191,7 @@ static int publish(struct xpv_netfront *np)
 		err = xenbus_transaction_start(&xbt);
 		if (err)
 			return err;
-		err = write_keys(xbt, np, count);
+		err = write_keys(xbt, np, count, filter);
 		if (err) {
 			xenbus_transaction_end(xbt, 1);
 			return err;
@@ -133,51 +201,95 @@ static int publish(struct xpv_netfront *np)
 	return err;
 }
 
+/*
+ * As many as both ends allow, or fewer if it can't be: grants are limited, and one queue is as
+ * good an interface as several.
+ */
+static int connect_queues(struct xpv_netfront *np)
+{
+	bool split = ask(np, "feature-split-event-channels");
+	unsigned int i, n;
+	int err = 0;
+
+	rtnl_lock();
+	np->offered = clamp(ask(np, "multi-queue-max-queues"), 1u, np->max_queues);
+	n = min(np->offered, np->wanted);
+	rtnl_unlock();
+	for (i = 0; i < n; i++) {
+		err = xpv_netfront_queue_connect(&np->queue[i], split);
+		if (err)
+			break;
+	}
+	if (!i)
+		return err;
+	if (err)
+		dev_warn_ratelimited(&np->xbdev->dev, "error %d: %u queues instead of %u\n", err, i, n);
+	rtnl_lock();
+	err = netif_set_real_num_queues(np->netdev, i, i);
+	if (!err)
+		np->queues = i;
+	/* More can't be had, until somebody asks for it again. */
+	if (i < n)
+		np->wanted = i;
+	rtnl_unlock();
+	return err;
+}
+
 /* Everything up to Connected, which the caller publishes. */
 static int connect(struct xpv_netfront *np)
 {
 	struct xenbus_device *xbdev = np->xbdev;
-	bool split;
+	unsigned int i;
 	int err;
 
 	if (!ask(np, "feature-rx-copy")) {
 		xenbus_dev_fatal(xbdev, -EOPNOTSUPP, "backend without feature-rx-copy");
 		return -EOPNOTSUPP;
 	}
-	split = ask(np, "feature-split-event-channels");
 	np->untrusted = !xpv_netfront_trusts(xbdev);
-	clear_bit(0, &np->failed);
-	np->announced = false;
+	np->why = 0;
+	np->served = false;
+	np->again = false;
+	np->mcast_control = ask(np, "feature-multicast-control");
+	np->mcast_dynamic = ask(np, "feature-dynamic-multicast-control");
 	adopt_features(np);
 
 	/* Of an earlier connection, if nobody had the occasion before. */
 	release_queues(np);
-	err = xpv_netfront_queue_connect(&np->queue[0], split);
-	if (err)
-		return err;
+	err = connect_queues(np);
+	if (err) {
+		xenbus_dev_fatal(xbdev, err, "setting up queues");
+		goto err_release;
+	}
 	err = publish(np);
 	if (err) {
 		xenbus_dev_fatal(xbdev, err, "writing our end of the handshake");
-		stop_queues(np);
-		release_queues(np);
-		return err;
+		goto err_release;
 	}
 	/* What is sent before the backend takes part waits in the ring. */
 	rtnl_lock();
-	xpv_netfront_queue_start(&np->queue[0]);
+	for (i = 0; i < np->queues; i++)
+		xpv_netfront_queue_start(&np->queue[i]);
 	netif_carrier_on(np->netdev);
 	rtnl_unlock();
+	/* The first that it finds in the ring is what it is not to filter. */
+	xpv_netfront_tell_mcast(np);
 	if (np->untrusted)
-		dev_info(&xbdev->dev, "backend is not trusted: all data is copied\n");
+		dev_info_ratelimited(&xbdev->dev, "backend is not trusted: all data is copied\n");
 	return 0;
+
+err_release:
+	stop_queues(np);
+	release_queues(np);
+	return err;
 }
 
 /* The backend takes part: let the neighbours know where we are now. */
 static void announce(struct xpv_netfront *np)
 {
-	if (!np->announced)
+	if (!np->served)
 		netdev_notify_peers(np->netdev);
-	np->announced = true;
+	np->served = true;
 }
 
 static int enter(void *dev, enum xpv_state next)
@@ -195,7 +307,9 @@ static int enter(void *dev, enum xpv_state next)
 		stop_queues(np);
 		return xenbus_switch_state(np->xbdev, XenbusStateClosing);
 	case XPV_CLOSED:
-		return xenbus_frontend_closed(np->xbdev);
+		/* That one is for good: whoever waits for the device to be down is woken. */
+		return np->again ? xenbus_switch_state(np->xbdev, XenbusStateClosed) :
+				   xenbus_frontend_closed(np->xbdev);
 	default:
 		return -EINVAL;
 	}
@@ -211,22 +325,67 @@ static void set_state(struct xpv_netfront *np, enum xpv_state target)
 
 void xpv_netfront_fail(struct xpv_netfront *np, const char *why)
 {
-	if (test_and_set_bit(0, &np->failed))
+	if (test_and_set_bit(XPV_NETFRONT_FAILED, &np->why))
 		return;
-	dev_err(&np->xbdev->dev, "backend %s: device is closed\n", why);
+	/* It may have been given another try, and another. */
+	dev_err_ratelimited(&np->xbdev->dev, "backend %s: device is closed\n", why);
 	netif_carrier_off(np->netdev);
-	schedule_work(&np->fail_work);
+	schedule_work(&np->close_work);
 }
 
-static void close_failed(struct work_struct *work)
+void xpv_netfront_renew(struct xpv_netfront *np)
 {
-	struct xpv_netfront *np = container_of(work, struct xpv_netfront, fail_work);
+	set_bit(XPV_NETFRONT_RENEW, &np->why);
+	schedule_work(&np->close_work);
+}
+
+static void close_for(struct work_struct *work)
+{
+	struct xpv_netfront *np = container_of(work, struct xpv_netfront, close_work);
 
 	mutex_lock(&np->state_lock);
 	/* Unless it was connected anew in the meantime. */
-	if (test_bit(0, &np->failed))
+	if (np->why && np->state == XPV_CONNECTED) {
+		np->again = !test_bit(XPV_NETFRONT_FAILED, &np->why);
 		set_state(np, XPV_CLOSED);
+	}
 	mutex_unlock(&np->state_lock);
+}
+
+/*
+ * Does it offer all that we use? One that is replaced while we look elsewhere may be Connected
+ * again, and the in-tree one says so though it has refused our queues.
+ */
+static bool serves_on(struct xpv_netfront *np)
+{
+	return max(ask(np, "multi-queue-max-queues"), 1u) >= np->queues &&
+	       !(np->takes & ~read_features(np));
+}
+
+/*
+ * A backend that has served us may have us again, when it goes and when another one begins in its
+ * place, which need not offer the same. One that never came so far would fail again.
+ */
+static bool has_to_part(struct xpv_netfront *np, enum xpv_state back)
+{
+	if (np->state != XPV_CONNECTED || !np->served)
+		return false;
+	np->again = back == XPV_INIT_WAIT || back == XPV_CLOSING || back == XPV_CLOSED ||
+		    (back == XPV_CONNECTED && !serves_on(np));
+	return np->again;
+}
+
+/*
+ * Both are closed, and may begin from the start. A backend that begins by itself is a new one: it
+ * finds us closed, so it closes as well before that.
+ */
+static bool may_return(struct xpv_netfront *np, enum xpv_state back)
+{
+	if (np->state != XPV_CLOSED)
+		return false;
+	if (np->back == XPV_CLOSED && back == XPV_INIT_WAIT)
+		np->again = true;
+	return np->again && back == XPV_CLOSED && ask(np, "online");
 }
 
 static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state)
@@ -236,6 +395,11 @@ static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state
 	enum xpv_state target;
 
 	mutex_lock(&np->state_lock);
+	if (has_to_part(np, back))
+		set_state(np, XPV_CLOSED);
+	if (may_return(np, back))
+		set_state(np, XPV_INITIALISING);
+	np->back = back;
 	target = xpv_front_target(np->state, back);
 	/*
 	 * Our rings and Connected are published in one step, and to a backend in InitWait
@@ -280,7 +444,7 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 	}
 	np = netdev_priv(dev);
 	mutex_init(&np->state_lock);
-	INIT_WORK(&np->fail_work, close_failed);
+	INIT_WORK(&np->close_work, close_for);
 	dev_set_drvdata(&xbdev->dev, np);
 	err = read_mac(dev, xbdev);
 	if (err) {
@@ -297,6 +461,7 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 	err = xenbus_switch_state(xbdev, XenbusStateInitialising);
 	if (err)
 		goto err_unregister;
+	xpv_netfront_expose(np);
 	return 0;
 
 err_unregister:
@@ -327,6 +492,7 @@ static void remove(struct xenbus_device *xbdev)
 {
 	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
 
+	xpv_netfront_conceal(np);
 	mutex_lock(&np->state_lock);
 	stop_queues(np);
 	if (np->state == XPV_CONNECTED)
@@ -334,10 +500,11 @@ static void remove(struct xenbus_device *xbdev)
 	np->state = XPV_CLOSED;
 	release_queues(np);
 	mutex_unlock(&np->state_lock);
-	/* No poll, no sender to schedule it again; and it finds the state that it wants. */
-	cancel_work_sync(&np->fail_work);
 
 	unregister_netdev(np->netdev);
+	/* No poll, no sender, no user to schedule them again; they find nothing to do. */
+	cancel_delayed_work_sync(&np->mcast_work);
+	cancel_work_sync(&np->close_work);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	xpv_netfront_destroy(np->netdev);
 }
@@ -353,7 +520,7 @@ static int resume(struct xenbus_device *xbdev)
 	mutex_lock(&np->state_lock);
 	stop_queues(np);
 	release_queues(np);
-	clear_bit(0, &np->failed);
+	np->why = 0;
 	np->state = XPV_INITIALISING;
 	mutex_unlock(&np->state_lock);
 	return 0;

@@ -118,6 +118,9 @@ enum {
 #define XPV_NET_MAX_PACKET	65535u
 #define XPV_NET_MIN_PACKET	14u	/* an Ethernet header */
 
+/* A transmit ring and a receive ring each. More than any machine has use for. */
+#define XPV_NET_MAX_QUEUES	64u
+
 /* One packet that a guest sends, copied out of its slots and checked. */
 struct xpv_net_txpkt {
 	u32 slots;		/* ring slots it takes, extras included */

@@ -124,6 +124,7 @@ static void say_vif(struct rogue *r)
 
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		say(r, features[i], "1");
+	say(r, "multi-queue-max-queues", "%u", r->queues);
 }
 
 static void ring_of(struct rogue *r, u32 i, u32 *refs, u32 n)
@@ -135,16 +136,25 @@ static void ring_of(struct rogue *r, u32 i, u32 *refs, u32 n)
 	ring_up(r, i, pages, n);
 }
 
+/* Where the guest says it, of its first queue if it has several. */
+static const char *of_queue(struct rogue *r, const char *key, char name[32])
+{
+	if (!r->vif || ask(r, "multi-queue-num-queues") < 2)
+		return key;
+	snprintf(name, 32, "queue-0/%s", key);
+	return name;
+}
+
 static void rings(struct rogue *r)
 {
 	u32 i, refs[1u << XPV_RING_MAX_ORDER];
 	long long order = ask(r, "ring-page-order");
-	char key[16];
+	char key[32];
 
 	if (r->vif) {
-		refs[0] = ask(r, "tx-ring-ref");
+		refs[0] = ask(r, of_queue(r, "tx-ring-ref", key));
 		ring_of(r, 0, refs, 1);
-		refs[0] = ask(r, "rx-ring-ref");
+		refs[0] = ask(r, of_queue(r, "rx-ring-ref", key));
 		ring_of(r, 1, refs, 1);
 		return;
 	}
@@ -160,6 +170,8 @@ static void rings(struct rogue *r)
 
 void rogue_offer(struct rogue *r)
 {
+	char key[32];
+
 	if (back.made)
 		die(r, "already offered: close first");
 	name_device(r);
@@ -181,7 +193,8 @@ void rogue_offer(struct rogue *r)
 	if (ask(r, "state") >= XPV_CLOSING)
 		return;
 	rings(r);
-	r->port = xenevtchn_bind_interdomain(r->evtchn, r->domid, ask(r, "event-channel"));
+	r->port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
+					     ask(r, of_queue(r, "event-channel", key)));
 	if (r->port < 0)
 		die(r, "the guest's event channel: %s", strerror(errno));
 	set_state(r, XPV_CONNECTED);

@@ -14,6 +14,8 @@ static struct {
 	u8 *pages, *read_only, *rings;
 	u32 nr_rings;		/* pages */
 	u32 page_ref[ROGUE_PAGES], ro_ref, ring_ref[1u << XPV_RING_MAX_ORDER];
+	xenevtchn_port_or_error_t port[ROGUE_QUEUES];	/* the first is r->port */
+	u32 nr_ports;
 } front;
 
 static void *share(struct rogue *r, u32 n, u32 *refs, bool writable)
@@ -65,7 +67,28 @@ static void say_vbd(struct rogue *r)
 			say(r, key, "%u", front.ring_ref[i]);
 		}
 	}
+	say(r, "event-channel", "%d", front.port[0]);
 	say(r, "protocol", "x86_64-abi");
+}
+
+/* The only queue is said flat, several have a folder each. */
+static void say_queue(struct rogue *r, u32 i)
+{
+	const struct {
+		const char *name;
+		u32 value;
+	} keys[] = {
+		{ "tx-ring-ref", front.ring_ref[2 * i] },
+		{ "rx-ring-ref", front.ring_ref[2 * i + 1] },
+		{ "event-channel", front.port[i] },
+	};
+	char key[32];
+	u32 k;
+
+	for (k = 0; k < ARRAY_SIZE(keys); k++) {
+		snprintf(key, sizeof(key), "queue-%u/%s", i, keys[k].name);
+		say(r, r->queues > 1 ? key : keys[k].name, "%u", keys[k].value);
+	}
 }
 
 static void say_vif(struct rogue *r)
@@ -76,10 +99,27 @@ static void say_vif(struct rogue *r)
 	};
 	u32 i;
 
-	say(r, "tx-ring-ref", "%u", front.ring_ref[0]);
-	say(r, "rx-ring-ref", "%u", front.ring_ref[1]);
+	if (r->queues > 1)
+		say(r, "multi-queue-num-queues", "%u", r->queues);
+	else
+		say(r, "multi-queue-num-queues", NULL);
+	for (i = 0; i < r->queues; i++)
+		say_queue(r, i);
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		say(r, features[i], "1");
+}
+
+static void open_channels(struct rogue *r)
+{
+	u32 i;
+
+	for (i = 0; i < (r->vif ? r->queues : 1); i++) {
+		front.port[i] = xenevtchn_bind_unbound_port(r->evtchn, r->domid);
+		if (front.port[i] < 0)
+			die(r, "no event channel: %s", strerror(errno));
+		front.nr_ports = i + 1;
+	}
+	r->port = front.port[0];
 }
 
 void rogue_offer(struct rogue *r)
@@ -91,20 +131,18 @@ void rogue_offer(struct rogue *r)
 	set_state(r, XPV_INITIALISING);
 	await(r, 1u << XPV_INIT_WAIT);
 
-	front.nr_rings = r->vif ? 2 : 1u << r->order;
+	front.nr_rings = r->vif ? 2 * r->queues : 1u << r->order;
 	front.rings = share(r, front.nr_rings, front.ring_ref, true);
 	memset(front.rings, 0, front.nr_rings * XPV_PAGE_SIZE);
-	for (i = 0; i < (r->vif ? 2u : 1u); i++) {
+	for (i = 0; i < (r->vif ? front.nr_rings : 1); i++) {
 		struct xpv_sring *shared = (void *)(front.rings + i * XPV_PAGE_SIZE);
 
 		shared->req_event = 1;
 		shared->rsp_event = 1;
-		ring_up(r, i, shared, r->vif ? 1 : front.nr_rings);
+		if (i < ROGUE_RINGS)
+			ring_up(r, i, shared, r->vif ? 1 : front.nr_rings);
 	}
-	r->port = xenevtchn_bind_unbound_port(r->evtchn, r->domid);
-	if (r->port < 0)
-		die(r, "no event channel: %s", strerror(errno));
-	say(r, "event-channel", "%d", r->port);
+	open_channels(r);
 	(r->vif ? say_vif : say_vbd)(r);
 	say_rest(r);
 	set_state(r, r->vif ? XPV_CONNECTED : XPV_INITIALISED);
@@ -129,6 +167,10 @@ bool rogue_symbol(struct rogue *r, const char *name, u64 *value)
 		*value = (uintptr_t)(front.pages + (ROGUE_PAGES - 1) * XPV_PAGE_SIZE);
 	else if (sscanf(name, "page%u", &i) == 1 && i < ROGUE_PAGES)
 		*value = front.page_ref[i];
+	else if (sscanf(name, "ring%u", &i) == 1 && i < 2 * ROGUE_QUEUES)
+		*value = front.ring_ref[i];
+	else if (sscanf(name, "port%u", &i) == 1 && i < ROGUE_QUEUES)
+		*value = front.port[i];
 	else
 		return false;
 	return true;
@@ -151,8 +193,8 @@ void rogue_close(struct rogue *r)
 	set_state(r, XPV_CLOSED);
 	await(r, 1u << XPV_CLOSED | 1u << XPV_UNKNOWN);
 	memset(r->ring, 0, sizeof(r->ring));
-	if (r->port >= 0)
-		xenevtchn_unbind(r->evtchn, r->port);
+	while (front.nr_ports)
+		xenevtchn_unbind(r->evtchn, front.port[--front.nr_ports]);
 	r->port = -1;
 	if (front.rings)
 		xengntshr_unshare(front.gntshr, front.rings, front.nr_rings);

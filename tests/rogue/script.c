@@ -6,6 +6,7 @@
  *   omit KEY           leave it out
  *   forget             say what an honest peer says, from here on
  *   order N            a vbd's ring has 2^N pages
+ *   queues N           a vif has N queues; rings and channel below are the first one's
  *   connect            the whole handshake
  *   offer              the handshake without waiting for the peer to agree
  *   state N            write our state
@@ -28,7 +29,8 @@
  *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
  *
  * An expression is numbers and names with + and - between them. Names are the
- * fields of the message taken last, n, and pages (front).
+ * fields of the message taken last, n, and (front) pages; since a vif's first offer also ringN
+ * and portN, the grants and channels that were offered last.
  */
 #include "rogue.h"
 
@@ -106,6 +108,7 @@ static const struct field net_extra[] = {
 	FIELD(struct xpv_net_extra, flags, "flags"),
 	FIELD(struct xpv_net_extra, gso.size, "size"),
 	FIELD(struct xpv_net_extra, gso.type, "gso"),
+	FIELD(struct xpv_net_extra, mcast.addr, "addr"),
 	{}
 };
 
@@ -433,7 +436,8 @@ static void statement(struct rogue *r, char **word)
 		const char *name;
 		u32 words;	/* at least */
 	} verbs[] = {
-		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 }, { "connect", 0 }, { "offer", 0 },
+		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 },
+		{ "queues", 1 }, { "connect", 0 }, { "offer", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
 		{ "take", 0 }, { "serve", 1 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
@@ -457,6 +461,10 @@ static void statement(struct rogue *r, char **word)
 		forget(r);
 	} else if (!strcmp(verb, "order")) {
 		r->order = expr(r, word[0]);
+	} else if (!strcmp(verb, "queues")) {
+		r->queues = expr(r, word[0]);
+		if (!r->queues || r->queues > ROGUE_QUEUES)
+			die(r, "%u queues", r->queues);
 	} else if (!strcmp(verb, "connect")) {
 		rogue_offer(r);
 		rogue_connect(r);

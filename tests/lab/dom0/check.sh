@@ -10,6 +10,8 @@
 . /run/lab/dom0/blkback.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
 . /run/lab/dom0/blkfront.sh
+# shellcheck source=tests/lab/dom0/net.sh
+. /run/lab/dom0/net.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -274,6 +276,7 @@ pairing() {
 		verdict net-rates net_rates
 		verdict net-payload net_payload
 		verdict net-ipv6 net_ipv6
+		net_features
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net

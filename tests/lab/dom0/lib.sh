@@ -129,7 +129,7 @@ guest_config() {
 		name = "guest"
 		type = "$kind"
 		memory = 512
-		vcpus = ${GUEST_VCPUS:-1}
+		vcpus = ${GUEST_VCPUS:-${LAB_VCPUS:-1}}
 		cpus = "1"
 		# Emulated CPUs do not report an intercepted RDTSCP as one; and without an
 		# invariant TSC the guest would ask the hypervisor for every time stamp.

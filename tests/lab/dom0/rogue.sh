@@ -102,6 +102,7 @@ rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
 }
 
 rogue_attach() {
+	queues 2 1 || return
 	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" || { echo "xl block-attach failed"; return 1; }
 	timeout 60 xl network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
@@ -129,6 +130,7 @@ attack_backends() {
 
 # The interface is brought up whenever there is one, so that the guest sends.
 attack_frontends() {
+	queues 1 2
 	guest 'echo 1 >/sys/bus/xen/drivers_autoprobe
 		(while sleep 0.2; do for d in /sys/bus/xen/devices/vif-??*/net/*; do ip link set ${d##*/} up; done; done) >/dev/null 2>&1 &
 		echo $! >/tmp/up.pid'

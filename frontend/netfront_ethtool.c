@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What ethtool shows of the interface, and changes. */
+#include "netfront.h"
+
+#include <linux/ethtool.h>
+
+/* Of a queue, each for both directions. */
+static const struct {
+	const char *name;
+	size_t offset;
+} counters[] = {
+	{ "packets", offsetof(struct xpv_netfront_sum, packets) },
+	{ "bytes", offsetof(struct xpv_netfront_sum, bytes) },
+	{ "dropped", offsetof(struct xpv_netfront_sum, dropped) },
+	{ "errors", offsetof(struct xpv_netfront_sum, errors) },
+};
+
+/* Of all the queues there can be: the number must not change between two questions. */
+static int get_sset_count(struct net_device *dev, int set)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+
+	if (set != ETH_SS_STATS)
+		return -EOPNOTSUPP;
+	return (int)(1 + np->max_queues * 2 * ARRAY_SIZE(counters));
+}
+
+static void get_strings(struct net_device *dev, u32 set, u8 *data)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+	unsigned int i, way, c;
+
+	if (set != ETH_SS_STATS)
+		return;
+	ethtool_sprintf(&data, "rx_gso_checksum_fixup");
+	for (i = 0; i < np->max_queues; i++)
+		for (way = 0; way < 2; way++)
+			for (c = 0; c < ARRAY_SIZE(counters); c++)
+				ethtool_sprintf(&data, "%s_queue_%u_%s", way ? "tx" : "rx", i,
+						counters[c].name);
+}
+
+static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+	u64 *fixups = data++;
+	unsigned int i, way, c;
+
+	*fixups = 0;
+	for (i = 0; i < np->max_queues; i++) {
+		struct xpv_netfront_sum sum[2] = {};
+
+		xpv_netfront_add_count(&sum[0], &np->queue[i].rx.count);
+		xpv_netfront_add_count(&sum[1], &np->queue[i].tx.count);
+		*fixups += sum[0].gso_fixups;
+		for (way = 0; way < 2; way++)
+			for (c = 0; c < ARRAY_SIZE(counters); c++)
+				*data++ = *(u64 *)((u8 *)&sum[way] + counters[c].offset);
+	}
+}
+
+static void get_channels(struct net_device *dev, struct ethtool_channels *channels)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+
+	channels->max_combined = np->offered;
+	/* Also while the handshake for them is still going on. */
+	channels->combined_count = min(np->wanted, np->offered);
+}
+
+/* The backend learns of it by a new handshake, for which RTNL is not to be held. */
+static int set_channels(struct net_device *dev, struct ethtool_channels *channels)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+
+	np->wanted = channels->combined_count;
+	xpv_netfront_renew(np);
+	return 0;
+}
+
+const struct ethtool_ops xpv_netfront_ethtool_ops = {
+	.get_link		= ethtool_op_get_link,
+	.get_ts_info		= ethtool_op_get_ts_info,
+	.get_sset_count		= get_sset_count,
+	.get_strings		= get_strings,
+	.get_ethtool_stats	= get_ethtool_stats,
+	.get_channels		= get_channels,
+	.set_channels		= set_channels,
+};
