@@ -126,6 +126,7 @@ static struct {
 	u64 n;			/* of the repeat we are in */
 	struct ring *ring;
 	u8 last[sizeof(struct xpv_blk_slot64)];	/* the message taken last */
+	bool extras;		/* what comes next on a vif's tx ring is an extra */
 	bool racing;
 	pthread_t racer;
 	const struct field *race;
@@ -158,6 +159,7 @@ void ring_up(struct rogue *r, u32 i, void *shared, u32 pages)
 	ring->shown = rogue_is_front ? &ring->shared->req_prod : &ring->shared->rsp_prod;
 	ring->seen = rogue_is_front ? &ring->shared->rsp_prod : &ring->shared->req_prod;
 	ring->prod = ring->cons = READ_ONCE(ring->shared->rsp_prod);
+	script.extras = false;
 }
 
 static u8 *slot(const struct ring *ring, u32 i)
@@ -342,8 +344,16 @@ static void answer_vbd(struct rogue *r)
 static void answer_vif(struct rogue *r)
 {
 	struct xpv_net_txreq *req = (void *)script.last;
+	struct xpv_net_extra *extra = (void *)script.last;
 	struct xpv_net_txrsp rsp = { .id = req->id };
 
+	/* An extra has no id: its slot's answer says that it is none. */
+	if (script.extras) {
+		rsp = (struct xpv_net_txrsp){ .status = XPV_NET_NULL };
+		script.extras = extra->flags & XPV_NET_EXTRA_MORE;
+	} else {
+		script.extras = req->flags & XPV_NET_TX_EXTRA;
+	}
 	memcpy(slot(script.ring, script.ring->prod++), &rsp, sizeof(rsp));
 	push(r, 0);
 }
