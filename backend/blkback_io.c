@@ -256,17 +256,22 @@ static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req
 	}
 }
 
-/* Copy the next slot off the ring, once; decode and check the copy. */
-static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
+/* Copy the next slot off the ring, once, and decode the copy. */
+static void copy_slot(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
-	struct xpv_blkback_device *dev = q->dev;
 	union xpv_blk_slot slot;
-	int err;
 
 	xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
-	xpv_blk_decode(dev->abi, &slot, &req->req);
-
+	xpv_blk_decode(q->dev->abi, &slot, &req->req);
 	req->big = NULL;
+}
+
+/* Take the next request off the ring, and check it. */
+static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
+{
+	int err;
+
+	copy_slot(q, req);
 	req->page = req->own_page;
 	req->seg = req->req.seg;
 	req->nr_pages = 0;
@@ -549,18 +554,18 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 
 void xpv_blkback_refuse(struct xpv_blkback_queue *q)
 {
-	struct xpv_blk_req req;
 	bool notify;
 	u32 n;
 
 	spin_lock_irq(&q->lock);
 	for (n = xpv_back_pending(&q->ring); n; n--) {
-		union xpv_blk_slot slot;
+		struct xpv_blkback_request *req =
+			list_first_entry(&q->free, struct xpv_blkback_request, link);
 
-		xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
-		xpv_blk_decode(q->dev->abi, &slot, &req);
-		xpv_blk_respond(q->dev->abi, xpv_back_next(&q->ring), req.id, req.op,
-				xpv_blk_status(-ENODEV));
+		list_del(&req->link);
+		copy_slot(q, req);
+		req->err = -ENODEV;
+		answer(q, req);
 	}
 	notify = xpv_back_publish(&q->ring);
 	spin_unlock_irq(&q->lock);
