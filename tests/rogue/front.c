@@ -13,7 +13,7 @@ static struct {
 	xengntshr_handle *gntshr;
 	u8 *pages, *read_only, *rings;
 	u32 nr_rings;		/* pages */
-	u32 page_ref[ROGUE_PAGES], ro_ref, ring_ref[1u << XPV_RING_MAX_ORDER];
+	u32 page_ref[ROGUE_PAGES], ro_ref, ring_ref[ROGUE_QUEUES << XPV_RING_MAX_ORDER];
 	xenevtchn_port_or_error_t port[ROGUE_QUEUES];	/* the first is r->port */
 	u32 nr_ports;
 } front;
@@ -52,43 +52,42 @@ int rogue_open(struct rogue *r, int argc, char **argv)
 	return 1;
 }
 
-static void say_vbd(struct rogue *r)
+/* The only queue is said flat, several have a folder each. */
+static void say_queue(struct rogue *r, u32 i, const char *name, u32 value)
 {
-	char key[16];
-	u32 i;
+	char key[40];
 
-	if (!r->order) {
-		say(r, "ring-page-order", NULL);
-		say(r, "ring-ref", "%u", front.ring_ref[0]);
-	} else {
-		say(r, "ring-page-order", "%u", r->order);
-		for (i = 0; i < front.nr_rings; i++) {
-			snprintf(key, sizeof(key), "ring-ref%u", i);
-			say(r, key, "%u", front.ring_ref[i]);
-		}
-	}
-	say(r, "event-channel", "%d", front.port[0]);
-	say(r, "protocol", "x86_64-abi");
+	snprintf(key, sizeof(key), "queue-%u/%s", i, name);
+	say(r, r->queues > 1 ? key : name, "%u", value);
 }
 
-/* The only queue is said flat, several have a folder each. */
-static void say_queue(struct rogue *r, u32 i)
+static void say_queues(struct rogue *r)
 {
-	const struct {
-		const char *name;
-		u32 value;
-	} keys[] = {
-		{ "tx-ring-ref", front.ring_ref[2 * i] },
-		{ "rx-ring-ref", front.ring_ref[2 * i + 1] },
-		{ "event-channel", front.port[i] },
-	};
-	char key[32];
-	u32 k;
+	u32 i;
 
-	for (k = 0; k < ARRAY_SIZE(keys); k++) {
-		snprintf(key, sizeof(key), "queue-%u/%s", i, keys[k].name);
-		say(r, r->queues > 1 ? key : keys[k].name, "%u", keys[k].value);
+	if (r->queues > 1)
+		say(r, "multi-queue-num-queues", "%u", r->queues);
+	else
+		say(r, "multi-queue-num-queues", NULL);
+	for (i = 0; i < r->queues; i++)
+		say_queue(r, i, "event-channel", front.port[i]);
+}
+
+static void say_vbd(struct rogue *r)
+{
+	u32 i, in_ring = front.nr_rings / r->queues;
+	char name[16];
+
+	say_queues(r);
+	if (!r->order)
+		say(r, "ring-page-order", NULL);
+	else
+		say(r, "ring-page-order", "%u", r->order);
+	for (i = 0; i < front.nr_rings; i++) {
+		snprintf(name, sizeof(name), r->order ? "ring-ref%u" : "ring-ref", i % in_ring);
+		say_queue(r, i / in_ring, name, front.ring_ref[i]);
 	}
+	say(r, "protocol", r->narrow ? "x86_32-abi" : "x86_64-abi");
 }
 
 static void say_vif(struct rogue *r)
@@ -99,12 +98,11 @@ static void say_vif(struct rogue *r)
 	};
 	u32 i;
 
-	if (r->queues > 1)
-		say(r, "multi-queue-num-queues", "%u", r->queues);
-	else
-		say(r, "multi-queue-num-queues", NULL);
-	for (i = 0; i < r->queues; i++)
-		say_queue(r, i);
+	say_queues(r);
+	for (i = 0; i < r->queues; i++) {
+		say_queue(r, i, "tx-ring-ref", front.ring_ref[2 * i]);
+		say_queue(r, i, "rx-ring-ref", front.ring_ref[2 * i + 1]);
+	}
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		say(r, features[i], "1");
 }
@@ -113,7 +111,7 @@ static void open_channels(struct rogue *r)
 {
 	u32 i;
 
-	for (i = 0; i < (r->vif ? r->queues : 1); i++) {
+	for (i = 0; i < r->queues; i++) {
 		front.port[i] = xenevtchn_bind_unbound_port(r->evtchn, r->domid);
 		if (front.port[i] < 0)
 			die(r, "no event channel: %s", strerror(errno));
@@ -124,23 +122,24 @@ static void open_channels(struct rogue *r)
 
 void rogue_offer(struct rogue *r)
 {
-	u32 i;
+	u32 i, pages;
 
 	if (front.rings)
 		die(r, "already offered: close first");
 	set_state(r, XPV_INITIALISING);
 	await(r, 1u << XPV_INIT_WAIT);
 
-	front.nr_rings = r->vif ? 2 * r->queues : 1u << r->order;
+	front.nr_rings = r->queues * (r->vif ? 2 : 1u << r->order);
 	front.rings = share(r, front.nr_rings, front.ring_ref, true);
 	memset(front.rings, 0, front.nr_rings * XPV_PAGE_SIZE);
-	for (i = 0; i < (r->vif ? front.nr_rings : 1); i++) {
-		struct xpv_sring *shared = (void *)(front.rings + i * XPV_PAGE_SIZE);
+	pages = r->vif ? 1 : 1u << r->order;
+	for (i = 0; i < front.nr_rings / pages; i++) {
+		struct xpv_sring *shared = (void *)(front.rings + i * pages * XPV_PAGE_SIZE);
 
 		shared->req_event = 1;
 		shared->rsp_event = 1;
-		if (i < ROGUE_RINGS)
-			ring_up(r, i, shared, r->vif ? 1 : front.nr_rings);
+		if (i < (r->vif ? ROGUE_RINGS : 1))
+			ring_up(r, i, shared, pages);
 	}
 	open_channels(r);
 	(r->vif ? say_vif : say_vbd)(r);
@@ -167,7 +166,7 @@ bool rogue_symbol(struct rogue *r, const char *name, u64 *value)
 		*value = (uintptr_t)(front.pages + (ROGUE_PAGES - 1) * XPV_PAGE_SIZE);
 	else if (sscanf(name, "page%u", &i) == 1 && i < ROGUE_PAGES)
 		*value = front.page_ref[i];
-	else if (sscanf(name, "ring%u", &i) == 1 && i < 2 * ROGUE_QUEUES)
+	else if (sscanf(name, "ring%u", &i) == 1 && i < ARRAY_SIZE(front.ring_ref))
 		*value = front.ring_ref[i];
 	else if (sscanf(name, "port%u", &i) == 1 && i < ROGUE_QUEUES)
 		*value = front.port[i];

@@ -19,7 +19,7 @@
 #include <xenstore.h>
 
 #define ROGUE_RINGS	2u
-#define ROGUE_QUEUES	4u	/* of a vif; only the first one's rings are played on */
+#define ROGUE_QUEUES	4u	/* only the first one's rings are played on */
 #define ROGUE_PAGES	32u	/* with data, which the peer may map */
 #define ROGUE_KEYS	16u
 #define ROGUE_LIMIT_MS	15000u	/* for whatever the peer has to do next */
@@ -47,7 +47,8 @@ struct rogue {
 	u32 domid;		/* the victim's */
 	struct ring ring[ROGUE_RINGS];	/* vbd: one; vif: transmit and receive */
 	u32 order;		/* of a vbd's ring */
-	u32 queues;		/* of a vif */
+	bool narrow;		/* its slots are laid out as a 32-bit guest's */
+	u32 queues;
 	xenevtchn_handle *evtchn;
 	xenevtchn_port_or_error_t port;	/* -1 while there is none */
 

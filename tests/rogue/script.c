@@ -6,7 +6,8 @@
  *   omit KEY           leave it out
  *   forget             say what an honest peer says, from here on
  *   order N            a vbd's ring has 2^N pages
- *   queues N           a vif has N queues; rings and channel below are the first one's
+ *   bits 64|32         (front) a vbd's slots are laid out as a guest's of so many bits
+ *   queues N           there are N queues; rings and channel below are the first one's
  *   connect            the whole handshake
  *   offer              the handshake without waiting for the peer to agree
  *   state N            write our state
@@ -19,7 +20,8 @@
  *   push [EXPR]        show all slots that were filled, and EXPR more; notify
  *   notify             send an event
  *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these
- *   serve MS           (back) answer everything as an honest backend would
+ *   serve MS           (back) answer everything as an honest backend would,
+ *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
  *   drop               (back) unmap the page that was grabbed last
  *   table EXPR FIELD=EXPR...  (front) so many segments into the page named table
@@ -29,7 +31,7 @@
  *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
  *
  * An expression is numbers and names with + and - between them. Names are the
- * fields of the message taken last, n, and (front) pages; since a vif's first offer also ringN
+ * fields of the message taken last, n, and (front) pages; since the first offer also ringN
  * and portN, the grants and channels that were offered last.
  */
 #include "rogue.h"
@@ -46,26 +48,24 @@
 	{ name_, offsetof(type, array[0] member), sizeof(((type *)0)->array[0] member), \
 	  sizeof(((type *)0)->array[0]), ARRAY_SIZE(((type *)0)->array) }
 
-static const struct field blk_request[] = {
-	FIELD(struct xpv_blk_slot64, op, "op"),
-	FIELD(struct xpv_blk_slot64, nr_segs, "segs"),
-	FIELD(struct xpv_blk_slot64, handle, "handle"),
-	FIELD(struct xpv_blk_slot64, id, "id"),
-	FIELD(struct xpv_blk_slot64, sector, "sector"),
-	FIELD(struct xpv_blk_slot64, nr_sectors, "sectors"),
-	FIELDS(struct xpv_blk_slot64, seg, .gref, "gref"),
-	FIELDS(struct xpv_blk_slot64, seg, .first, "first"),
-	FIELDS(struct xpv_blk_slot64, seg, .last, "last"),
-	FIELDS(struct xpv_blk_slot64, ind.gref, , "list"),
-	{}
-};
+#define BLK_REQUEST(slot) \
+	FIELD(slot, op, "op"), \
+	FIELD(slot, nr_segs, "segs"), \
+	FIELD(slot, handle, "handle"), \
+	FIELD(slot, id, "id"), \
+	FIELD(slot, sector, "sector"), \
+	FIELD(slot, nr_sectors, "sectors"), \
+	FIELDS(slot, seg, .gref, "gref"), \
+	FIELDS(slot, seg, .first, "first"), \
+	FIELDS(slot, seg, .last, "last"), \
+	FIELDS(slot, ind.gref, , "list")
+#define BLK_RESPONSE(rsp) \
+	FIELD(rsp, id, "id"), FIELD(rsp, op, "op"), FIELD(rsp, status, "status")
 
-static const struct field blk_response[] = {
-	FIELD(struct xpv_blk_rsp64, id, "id"),
-	FIELD(struct xpv_blk_rsp64, op, "op"),
-	FIELD(struct xpv_blk_rsp64, status, "status"),
-	{}
-};
+static const struct field blk_request[] = { BLK_REQUEST(struct xpv_blk_slot64), {} };
+static const struct field blk_request32[] = { BLK_REQUEST(struct xpv_blk_slot32), {} };
+static const struct field blk_response[] = { BLK_RESPONSE(struct xpv_blk_rsp64), {} };
+static const struct field blk_response32[] = { BLK_RESPONSE(struct xpv_blk_rsp32), {} };
 
 static const struct field segment[] = {
 	FIELD(struct xpv_blk_seg, gref, "gref"),
@@ -120,6 +120,7 @@ static const struct wire {
 	{ blk_request, blk_response, sizeof(struct xpv_blk_slot64), sizeof(struct xpv_blk_rsp64) },
 	{ tx_request, tx_response, sizeof(struct xpv_net_txreq), sizeof(struct xpv_net_txrsp) },
 	{ rx_request, rx_response, sizeof(struct xpv_net_rxreq), sizeof(struct xpv_net_rxrsp) },
+	{ blk_request32, blk_response32, sizeof(struct xpv_blk_slot32), sizeof(struct xpv_blk_rsp32) },
 };
 
 static struct {
@@ -131,6 +132,7 @@ static struct {
 	pthread_t racer;
 	const struct field *race;
 	u64 value[2];
+	u32 refused;		/* a bit for each operation */
 } script;
 
 void script_stop(void)
@@ -144,7 +146,7 @@ void script_stop(void)
 
 void ring_up(struct rogue *r, u32 i, void *shared, u32 pages)
 {
-	const struct wire *w = &wires[r->vif ? 1 + i : 0];
+	const struct wire *w = &wires[r->vif ? 1 + i : r->narrow ? 3 : 0];
 	struct ring *ring = &r->ring[i];
 
 	ring->shared = shared;
@@ -337,6 +339,9 @@ static void answer_vbd(struct rogue *r)
 		.op = req->op == XPV_BLK_INDIRECT ? req->nr_segs : req->op,
 	};
 
+	if (rsp.op < 32 && script.refused & 1u << rsp.op)
+		rsp.status = XPV_BLK_EOPNOTSUPP;
+
 	memcpy(slot(script.ring, script.ring->prod++), &rsp, sizeof(rsp));
 	push(r, 0);
 }
@@ -447,10 +452,10 @@ static void statement(struct rogue *r, char **word)
 		u32 words;	/* at least */
 	} verbs[] = {
 		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 },
-		{ "queues", 1 }, { "connect", 0 }, { "offer", 0 },
+		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
-		{ "take", 0 }, { "serve", 1 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
+		{ "take", 0 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
 		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "repeat", 2 },
 	};
 	const char *verb = *word++;
@@ -471,6 +476,8 @@ static void statement(struct rogue *r, char **word)
 		forget(r);
 	} else if (!strcmp(verb, "order")) {
 		r->order = expr(r, word[0]);
+	} else if (!strcmp(verb, "bits")) {
+		r->narrow = expr(r, word[0]) == 32;
 	} else if (!strcmp(verb, "queues")) {
 		r->queues = expr(r, word[0]);
 		if (!r->queues || r->queues > ROGUE_QUEUES)
@@ -504,6 +511,9 @@ static void statement(struct rogue *r, char **word)
 		take(r, word);
 	} else if (!strcmp(verb, "serve")) {
 		serve(r, expr(r, word[0]));
+	} else if (!strcmp(verb, "refuse")) {
+		for (script.refused = 0; *word; word++)
+			script.refused |= 1u << (expr(r, *word) & 31);
 	} else if (!strcmp(verb, "grab")) {
 		rogue_grab(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "drop")) {

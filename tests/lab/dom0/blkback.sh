@@ -88,7 +88,7 @@ zeroes() { cmp -n "$3" -i "$2:0" "$1" /dev/zero; }
 
 # What the guest discards is gone, as asked and no more; the disk says how much at least.
 disk_discard() {
-	local id=51744 guest_queue=/sys/block/xvdc/queue
+	local id=51744 guest_queue=/sys/block/xvdc/queue requests
 	[ "$(backend_key $id feature-discard)" = 1 ] || { echo "no discard is offered"; return 1; }
 	[ "$(backend_key $id discard-granularity)" = "$(cat /sys/block/trim/queue/discard_granularity)" ] || { echo "another granularity than the disk's"; return 1; }
 	[ "$(backend_key $id discard-secure)" = 0 ] || { echo "an erasure is offered that the disk does not do"; return 1; }
@@ -105,6 +105,14 @@ disk_discard() {
 		{ echo "discarding the whole disk failed"; return 1; }
 	blockdev --flushbufs /dev/trim
 	zeroes /dev/trim 0 $((16 << 20)) || { echo "not all was discarded"; return 1; }
+	# What was offered can be lost: the guest hears of it, and does not ask again.
+	echo 0 >/sys/block/trim/queue/discard_max_bytes
+	! guest 'blkdiscard -l 1048576 /dev/xvdc' 2>/dev/null || { echo "a discard that the disk refuses seems to work"; return 1; }
+	[ "$(backend_key $id feature-discard)" = 0 ] || { echo "discard is still offered"; return 1; }
+	requests=$(backend_stat $id ds_req)
+	! guest 'blkdiscard -l 1048576 /dev/xvdc' 2>/dev/null && [ "$(backend_stat $id ds_req)" = "$requests" ] ||
+		{ echo "the guest discards again"; return 1; }
+	guest 'dd if=/dev/xvdc of=/dev/null bs=64k count=16 iflag=direct' || { echo "the disk cannot be read any more"; return 1; }
 }
 
 disk_no_discard() {

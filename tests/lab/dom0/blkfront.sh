@@ -129,6 +129,24 @@ block_discard() {
 	detach_disk
 }
 
+# What a backend has offered it may refuse when asked: erasing, discarding and flushing each stop then,
+# and the disk goes on.
+block_revoked() {
+	local disk=/sys/block/xvde/queue rogue_pid status=0
+	guest 'echo 1 >/sys/bus/xen/drivers_autoprobe; dmesg -c >/dev/null; echo "lab: modules under test" >/dev/kmsg'
+	timeout 90 "$rogue/rogue-back" vbd "$domid" $(((1 << 28) + (4 << 8))) "$rogue/back/asked/revokes" >$lab/out/rogue.log 2>&1 &
+	rogue_pid=$!
+	disk_up xvde || status=1
+	guest "[ \$(cat $disk/write_cache) = 'write back' ] && grep -qvx 0 $disk/discard_max_bytes" || { echo "not all is offered"; status=1; }
+	guest '! blkdiscard -s /dev/xvde && ! blkdiscard /dev/xvde && dd if=/dev/zero of=/dev/xvde count=0 conv=fsync' ||
+		{ echo "not as the backend answered"; status=1; }
+	guest "[ \$(cat $disk/write_cache) = 'write through' ] && grep -qx 0 $disk/discard_max_bytes && ! blkdiscard -s /dev/xvde &&
+		dd if=/dev/zero of=/dev/xvde bs=4k count=1 conv=fsync && dd if=/dev/xvde of=/dev/null bs=4k count=1 iflag=direct" ||
+		{ echo "what was refused is asked for again, or the disk does not go on"; status=1; }
+	wait $rogue_pid || { cat $lab/out/rogue.log; status=1; }
+	return $status
+}
+
 # What the backend sees is pages of the driver's own, not the guest's.
 block_untrusted() {
 	reload_with trusted=0 feature_persistent=0 || return
@@ -287,6 +305,7 @@ blkfront_tests() {
 	verdict block-orders block_orders
 	verdict block-large block_large
 	verdict block-discard block_discard
+	verdict block-revoked block_revoked
 	verdict block-untrusted block_untrusted
 	verdict block-resize block_resize
 	verdict block-back-returns block_back_returns

@@ -6,6 +6,8 @@
 . /run/lab/dom0/lib.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
+# shellcheck source=tests/lab/dom0/endure.sh
+. /run/lab/dom0/endure.sh
 # shellcheck source=tests/lab/dom0/blkback.sh
 . /run/lab/dom0/blkback.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
@@ -289,6 +291,7 @@ pairing() {
 		if [ -n "${LAB_LONG-}" ]; then
 			[ "$back" != xpv ] || blkback_tests
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
+			[ "$2:$3" != xpv:xpv ] || endure_disks
 		fi
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What comes and goes many times, and many of a kind at once: nothing may stay behind. Sourced by
+# check.sh, whose functions it uses. $LAB_CYCLES says how many times.
+
+cycles=${LAB_CYCLES:-200}
+
+# What one end holds that a device gives back: a line each, "NAME NUMBER SLACK". Memory is in KiB; what
+# the kernel keeps for itself comes and goes by some of it.
+held_here='sync; echo 3 >/proc/sys/vm/drop_caches
+	echo "interrupts $(wc -l </proc/interrupts) 0"
+	echo "threads $(ps -o comm | grep -c "^xpv-") 0"
+	echo "modules-in-use $(lsmod | awk "/^xpv_|^xen_/ { n += \$3 } END { print n + 0 }") 0"
+	awk "/^SUnreclaim/ { print \"slab\", \$2, 1536 } /^VmallocUsed/ { print \"vmalloc\", \$2, 512 }
+		/^(MemFree|Buffers|Cached):/ { free += \$2 } END { print \"memory-free\", -free, 4096 }" /proc/meminfo'
+
+held() {
+	bash -c "${held_here/ps -o/ps -eo}" | sed 's/^/dom0-/'
+	guest "$held_here" | sed 's/^/guest-/'
+	echo "grants-mapped $(grants | grep -cE '0x[0-9a-f]+ 0x') 64"
+}
+
+# nothing_grew BEFORE: and says what there is.
+nothing_grew() {
+	join <(sort "$1") <(held | sort) | awk '{ printf "%s %d %d%s\n", $1, $2, $4, $4 > $2 + $3 ? " grew" : ""; bad += $4 > $2 + $3 }
+		END { exit bad > 0 || NR < 12 }' || { echo "something stays behind"; return 1; }
+}
+
+# Somebody reads whatever disk is there, so that each goes while it is in use.
+reader='while :; do dd if=/dev/xvdc of=/dev/null bs=64k iflag=direct; sleep 0.05; done'
+
+disk_cycles() {
+	local i before=$lab/out/held status=0
+	guest_load disk "$(disk_job xvdb)" && guest_load reader "$reader" || return
+	for ((i = 0; i < cycles; i++)); do
+		# The first ones fill what the kernel keeps.
+		[ $i != 20 ] || held >$before
+		timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" >>$lab/out/xl.log 2>&1 &&
+			until_ok 20 connected 51744 || { echo "cycle $i: the disk does not come"; status=1; break; }
+		[ $((i % 4)) = 0 ] || sleep 0.$((i % 4))
+		timeout 60 xl block-detach guest xvdc >>$lab/out/xl.log 2>&1 || { echo "cycle $i: xl block-detach failed"; status=1; break; }
+		until_ok 20 no_backend vbd 51744 || { echo "cycle $i: dom0 still has its backend"; status=1; break; }
+	done
+	[ $status = 0 ] || return
+	guest_load_stop reader
+	guest_load_runs disk && nothing_grew $before || status=1
+	guest_load_stop disk
+	guest 'grep -q "err= 0" /tmp/disk.log' || { echo "fio on xvdb had errors"; return 1; }
+	return $status
+}
+
+connected() { [ "$(xenstore-read "/local/domain/0/backend/vbd/$domid/$1/state")" = 4 ]; }
+
+# As many as xvdc to xvdr, all verified at once, and all gone again.
+disks_at_once() {
+	local i name before=$lab/out/held status=0 jobs=''
+	held >$before
+	for i in {0..15}; do
+		name=$(printf "\\x$(printf %x $((99 + i)))")
+		make_disk "many$i" size=8 && timeout 60 xl block-attach guest "$(disk_line "/dev/many$i" "xvd$name")" && disk_up "xvd$name" ||
+			{ echo "disk $i does not come"; status=1; break; }
+		jobs+=" --name=xvd$name --filename=/dev/xvd$name"
+	done
+	[ $status = 1 ] || guest "fio --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --direct=1 --size=1m --verify=crc32c --minimal $jobs" >/dev/null ||
+		{ echo "fio's verification failed"; status=1; }
+	for i in {0..15}; do
+		name=$(printf "\\x$(printf %x $((99 + i)))")
+		timeout 60 xl block-detach guest "xvd$name" || status=1
+		until_ok 20 no_backend vbd $((51712 + 16 * (2 + i))) && drop_disk "many$i" || { echo "disk $i stays"; status=1; }
+	done
+	nothing_grew $before && return $status
+}
+
+endure_disks() {
+	verdict disks-at-once disks_at_once
+	verdict disk-cycles disk_cycles
+}
