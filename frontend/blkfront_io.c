@@ -282,19 +282,26 @@ static void commit(struct xpv_blkfront_queue *q)
 		notify_remote_via_evtchn(q->evtchn);
 }
 
-/* Put a reserved request on the ring and, if it is the @last of a batch, show it to the backend. */
-static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, bool last)
+/*
+ * Put a reserved request on the ring and, if it is the @last of a batch, show it: then *@notify
+ * says whether the backend is to be told. The lock is let go for copies.
+ */
+static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, bool last,
+			  bool *notify)
+	__must_hold(&q->lock)
 {
 	blk_status_t err = BLK_STS_OK;
 	struct xpv_blk_slot64 slot;
-	bool notify = false;
 	size_t len;
 
-	if (q->data.paged && sh->op == XPV_BLK_WRITE)
+	lockdep_assert_held(&q->lock);
+	if (q->data.paged && sh->op == XPV_BLK_WRITE) {
+		/* What was reserved is nobody else's. */
+		spin_unlock_irq(&q->lock);
 		copy_data(sh, true);
+		spin_lock_irq(&q->lock);
+	}
 	len = compose(q, sh, &slot);
-
-	spin_lock_irq(&q->lock);
 	if (unlikely(!q->live))
 		err = q->refuse;
 	else if (unlikely(!len))
@@ -303,15 +310,12 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 		err = BLK_STS_RESOURCE;
 	if (unlikely(err)) {
 		release(q, sh);
-	} else {
-		memcpy(xpv_front_next(&q->ring), &slot, len);
-		sh->sent = true;
-		notify = last && xpv_front_publish(&q->ring);
+		return err;
 	}
-	spin_unlock_irq(&q->lock);
-	if (notify)
-		notify_remote_via_evtchn(q->evtchn);
-	return err;
+	memcpy(xpv_front_next(&q->ring), &slot, len);
+	sh->sent = true;
+	*notify = last && xpv_front_publish(&q->ring);
+	return BLK_STS_OK;
 }
 
 static bool *discarding(struct xpv_blkfront_dev *dev, struct request *rq)
@@ -326,6 +330,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	struct request *rq = bd->rq;
 	struct xpv_blkfront_dev *dev = q->dev;
 	struct xpv_blkfront_shadow *sh;
+	bool notify = false;
 	blk_status_t err;
 	u8 op;
 
@@ -359,12 +364,14 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	spin_lock_irq(&q->lock);
 	sh = q->shadow + lane->first + rq->tag;
 	err = reserve(q, sh, rq, op);
+	if (likely(!err)) {
+		blk_mq_start_request(rq);
+		err = issue(q, sh, bd->last, &notify);
+	}
 	spin_unlock_irq(&q->lock);
-	if (unlikely(err))
-		return err;
-
-	blk_mq_start_request(rq);
-	return issue(q, sh, bd->last);
+	if (notify)
+		notify_remote_via_evtchn(q->evtchn);
+	return err;
 }
 
 static void commit_rqs(struct blk_mq_hw_ctx *hctx)
