@@ -15,6 +15,7 @@
 #include "blkback.h"
 
 #include <linux/jiffies.h>
+#include <linux/timekeeping.h>
 
 #define TIDY_INTERVAL	(HZ / 10)
 #define SPARE_PAGES	1024	/* kept for mappings to come */
@@ -167,7 +168,7 @@ static void unpin_failed(struct xpv_blkback_queue *q, struct xpv_cached *e)
 void xpv_blkback_unpin(struct xpv_blkback_request *req)
 {
 	struct xpv_blkback_queue *q = req->queue;
-	u64 now = get_jiffies_64();
+	u64 now = ktime_get_seconds();
 	unsigned long flags;
 	u32 i;
 
@@ -256,7 +257,7 @@ static void shed(struct xpv_blkback_queue *q)
 
 void xpv_blkback_tidy(struct xpv_blkback_queue *q)
 {
-	u64 age = (u64)READ_ONCE(xpv_blkback_unused_seconds) * HZ, now = get_jiffies_64();
+	u64 age = READ_ONCE(xpv_blkback_unused_seconds), now = ktime_get_seconds();
 	struct xpv_blkback_device *dev = q->dev;
 	bool squeezed = READ_ONCE(q->squeezed);
 

@@ -137,6 +137,9 @@ EXPORT_SYMBOL_GPL(xpv_cache_drop);
 void xpv_cache_put(struct xpv_cache *c, struct xpv_cached *e, u64 now)
 {
 	e->pins--;
+	/* Used in one moment, which came first does not matter. */
+	if (e->used == now)
+		return;
 	e->used = now;
 	if (c->newest == number(c, e))
 		return;

@@ -170,7 +170,10 @@ struct xpv_cached *xpv_cache_add(struct xpv_cache *c, u32 gref);
 /* Take out an entry that was pinned once by the caller: its mapping failed. */
 void xpv_cache_drop(struct xpv_cache *c, struct xpv_cached *e);
 
-/* One pin less. @now is the caller's clock, any unit, never going back. */
+/*
+ * One pin less. @now is the caller's clock, any unit, never going back. The coarser it is, the less
+ * there is to do; in which order entries of the same time are evicted is not told.
+ */
 void xpv_cache_put(struct xpv_cache *c, struct xpv_cached *e, u64 now);
 
 /*
