@@ -160,7 +160,7 @@ static void read_features(struct xpv_blkfront_dev *dev)
 	segs = min(READ_ONCE(xpv_blkfront_max_segs),
 		   xenbus_read_unsigned(back, "feature-max-indirect-segments", 0));
 	dev->max_segs = clamp(segs, XPV_BLK_DIRECT_SEGS, XPV_BLK_MAX_SEGS);
-	dev->limits.segs = dev->max_segs;
+	dev->limits.pages = dev->max_segs;
 
 	if (xenbus_read_unsigned(back, "feature-flush-cache", 0))
 		dev->flush_op = XPV_BLK_FLUSH;
@@ -174,6 +174,7 @@ static void read_features(struct xpv_blkfront_dev *dev)
 	dev->persistent = dev->persistent &&
 			  xenbus_read_unsigned(back, "feature-persistent", 0);
 	dev->bounce = dev->bounce || dev->persistent;
+	dev->limits.packed = dev->bounce;
 }
 
 /* Each hardware queue gets its ring, in turns. */

@@ -77,22 +77,29 @@ static bool enough(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool,
 	return true;
 }
 
-/* The bytes at the start of @rq that @n grants cover, in whole blocks. */
-static u32 fit(struct request *rq, u32 n)
+/*
+ * How many grants the data of @rq takes where it is: one for each stretch within a page, up to
+ * @most. *@bytes is how much, from its start and in whole blocks, they cover.
+ */
+static u32 stretches(struct request *rq, u32 most, u32 *bytes)
 {
 	struct page *page = NULL;
 	struct req_iterator iter;
-	u32 end = 0, bytes = 0;
+	u32 n = 0, end = 0, sum = 0;
 	struct bio_vec bv;
 
 	rq_for_each_segment(bv, rq, iter) {
-		if ((bv.bv_page != page || bv.bv_offset != end) && !n--)
-			break;
+		if (bv.bv_page != page || bv.bv_offset != end) {
+			if (n == most)
+				break;
+			n++;
+		}
 		page = bv.bv_page;
 		end = bv.bv_offset + bv.bv_len;
-		bytes += bv.bv_len;
+		sum += bv.bv_len;
 	}
-	return round_down(bytes, queue_logical_block_size(rq->q));
+	*bytes = round_down(sum, queue_logical_block_size(rq->q));
+	return n;
 }
 
 /* How many bytes this passage over the ring is about. */
@@ -108,21 +115,21 @@ static u32 bytes_of(const struct xpv_blkfront_shadow *sh)
 static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
 			    struct request *rq, u8 op)
 {
-	u32 i, n = 0;
+	u32 i, n = 0, most = q->dev->max_segs, bytes = blk_rq_bytes(rq);
 
 	lockdep_assert_held(&q->lock);
 	if (unlikely(!q->live))
 		return q->refuse;
-	/* Bounced data is packed; otherwise each segment of the block layer is one page's. */
-	if (op == XPV_BLK_READ || op == XPV_BLK_WRITE)
-		n = q->data.paged ? DIV_ROUND_UP(blk_rq_bytes(rq), XPV_PAGE_SIZE) :
-				    blk_rq_nr_phys_segments(rq);
-	sh->part = 0;
-	if (unlikely(n > q->dev->max_segs)) {
-		/* Made for an earlier backend, which took more at a time: the rest goes later. */
-		n = q->dev->max_segs;
-		sh->part = q->data.paged ? n * XPV_PAGE_SIZE : fit(rq, n);
+	if (op != XPV_BLK_READ && op != XPV_BLK_WRITE) {
+		/* No data. */
+	} else if (q->data.paged) {
+		n = min(DIV_ROUND_UP(bytes, XPV_PAGE_SIZE), most);
+		bytes = min(bytes, n * XPV_PAGE_SIZE);
+	} else {
+		n = stretches(rq, most, &bytes);
 	}
+	/* Made for an earlier backend, which took more at a time: the rest goes later. */
+	sh->part = likely(bytes == blk_rq_bytes(rq)) ? 0 : bytes;
 	sh->indirect = n > XPV_BLK_DIRECT_SEGS;
 	if (unlikely(!enough(q, &q->data, n) || (sh->indirect && !enough(q, &q->tables, 1))))
 		return BLK_STS_RESOURCE;

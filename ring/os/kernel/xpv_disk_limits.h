@@ -7,7 +7,8 @@
 
 struct xpv_disk_limits {
 	unsigned int logical, physical;	/* block sizes in bytes */
-	unsigned int segs;		/* of a request, each within one page */
+	unsigned int pages;		/* of a request's data, at most */
+	bool packed;			/* data is copied: how it lies in memory does not matter */
 	bool write_cache;		/* that can be flushed */
 	bool discard, secure;		/* blocks can be given up, and be erased for good */
 	unsigned int granularity, alignment;	/* of both, in bytes */
