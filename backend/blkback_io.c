@@ -405,14 +405,17 @@ static void map_data(struct xpv_blkback_queue *q, struct list_head *batch)
 	}
 }
 
-static blk_opf_t disk_op(const struct xpv_blk_req *req)
+static blk_opf_t disk_op(struct block_device *bdev, const struct xpv_blk_req *req)
 {
+	/* The guest has joined what it could; to try again pays where the head has a way to go. */
+	blk_opf_t alone = bdev_nonrot(bdev) ? REQ_NOMERGE : 0;
+
 	switch (req->op) {
 	case XPV_BLK_READ:
-		return REQ_OP_READ;
+		return REQ_OP_READ | alone;
 	case XPV_BLK_WRITE:
 		/* The guest has its own writeback: to ours, these are writes somebody waits for. */
-		return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE;
+		return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | alone;
 	case XPV_BLK_BARRIER:
 		return REQ_OP_WRITE | REQ_SYNC | REQ_PREFLUSH | (req->nr_segs ? REQ_FUA : 0);
 	default:
@@ -430,6 +433,7 @@ static void submit(struct xpv_blkback_request *req)
 {
 	u32 i, n = req->req.nr_segs;
 	struct xpv_blkback_page *page = req->page + (req->nr_pages - n);
+	struct block_device *bdev = req->queue->dev->disk.bdev;
 	struct bio *bio = &req->bio;
 
 	count(&req->queue->stats, &req->req);
@@ -438,8 +442,7 @@ static void submit(struct xpv_blkback_request *req)
 		discard(req);
 		return;
 	}
-	bio_init(bio, req->queue->dev->disk.bdev, req->big ? req->big->vec : req->own_vec, n,
-		 disk_op(&req->req));
+	bio_init(bio, bdev, req->big ? req->big->vec : req->own_vec, n, disk_op(bdev, &req->req));
 	/* A mere flush has no place on the disk; what the peer put there was not checked. */
 	bio->bi_iter.bi_sector = n ? req->req.sector : 0;
 	bio->bi_end_io = end_io;
