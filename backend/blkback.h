@@ -135,6 +135,19 @@ struct xpv_blkback_queue {
 	bool hungry;			/* the thread waits for whatever a completion frees */
 };
 
+#define XPV_BLKBACK_NARROW_PAGES	16u
+
+/* For a disk of larger blocks that is shown as one of 512 bytes. */
+struct xpv_blkback_narrow {
+	/* The disk's own blocks, and whether they may be joined; block_sectors 0: none of this is used. */
+	struct xpv_blk_limits disk;
+	/* For writing, by who is at a part of a block, and then the buffer is its; nests in nothing. */
+	struct rw_semaphore lock;
+	atomic_t writes;		/* of whole blocks, on their way to the disk */
+	wait_queue_head_t wq;		/* where it is waited for them */
+	struct page *page[XPV_BLKBACK_NARROW_PAGES];
+};
+
 /* What may have happened to a device. The first are the frontend's states, each as it was seen. */
 enum xpv_blkback_news {
 	XPV_BLKBACK_OWN = XPV_STATES,	/* our own state was written, by us or the toolstack */
@@ -171,6 +184,7 @@ struct xpv_blkback_device {
 	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
 	struct xpv_bdev disk;		/* opened once, kept until the device goes */
 	struct xpv_blk_limits limits;	/* the disk's, as published */
+	struct xpv_blkback_narrow narrow;	/* the queues', which are connected while there is a disk */
 	dev_t number;			/* of disk; constant once mode is set */
 	char *mode;			/* the toolstack's, once there is a disk; readers acquire it */
 
@@ -214,6 +228,7 @@ extern bool xpv_blkback_persistent;
 extern unsigned int xpv_blkback_domain_grants;
 extern unsigned int xpv_blkback_unused_seconds;
 extern unsigned int xpv_blkback_poll_us;
+extern bool xpv_blkback_force_512;
 
 /* blkback_xenbus.c APIs: */
 
@@ -230,6 +245,9 @@ void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news);
 /* Open @number as the toolstack's `mode` says. Returns 0, -EROFS or what opening it returned. */
 int xpv_blkback_disk_open(struct xpv_blkback_device *dev, dev_t number);
 
+/* And let go of it again. Nothing if there is none. */
+void xpv_blkback_disk_close(struct xpv_blkback_device *dev);
+
 /* Set the device's limits to what the disk can do now. */
 void xpv_blkback_disk_measure(struct xpv_blkback_device *dev);
 
@@ -241,6 +259,20 @@ void xpv_blkback_disk_resize(struct xpv_blkback_device *dev);
 
 /* Offer no longer what, by the bits of @news, the disk has answered not to do after all. */
 void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news);
+
+/* blkback_narrow.c APIs: */
+
+/* Show the disk as one of blocks of 512 bytes, if that is wanted. 0 or -ENOMEM. By the device's work. */
+int xpv_blkback_narrow_init(struct xpv_blkback_device *dev);
+void xpv_blkback_narrow_exit(struct xpv_blkback_device *dev);
+
+/*
+ * By the queue's thread, of a disk that is shown so, before it submits @req as @op. True: it has
+ * been done, for better or worse, as req->err says. False: it is of whole blocks, and to be submitted;
+ * when a write of data has been done, xpv_blkback_narrow_written() is to be told, in any context.
+ */
+bool xpv_blkback_narrow(struct xpv_blkback_request *req, blk_opf_t op);
+void xpv_blkback_narrow_written(struct xpv_blkback_device *dev);
 
 /* blkback_sysfs.c APIs: */
 

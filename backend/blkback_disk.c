@@ -22,6 +22,9 @@ int xpv_blkback_disk_open(struct xpv_blkback_device *dev, dev_t number)
 		err = -EROFS;
 		goto err_close;
 	}
+	err = xpv_blkback_narrow_init(dev);
+	if (err)
+		goto err_close;
 	dev->number = number;
 	/* Pairs with the acquire of those who read the device's attributes. */
 	smp_store_release(&dev->mode, mode);
@@ -32,6 +35,12 @@ err_close:
 err_free:
 	kfree(mode);
 	return err;
+}
+
+void xpv_blkback_disk_close(struct xpv_blkback_device *dev)
+{
+	xpv_blkback_narrow_exit(dev);
+	xpv_bdev_close(&dev->disk);
 }
 
 void xpv_blkback_disk_measure(struct xpv_blkback_device *dev)
@@ -52,6 +61,10 @@ void xpv_blkback_disk_measure(struct xpv_blkback_device *dev)
 	dev->limits.discard = bdev_max_discard_sectors(bdev) &&
 			      xenbus_read_unsigned(dev->xdev->nodename, "discard-enable", 1);
 	dev->limits.secure_erase = dev->limits.discard && bdev_max_secure_erase_sectors(bdev);
+	if (dev->narrow.disk.block_sectors) {
+		dev->narrow.disk.blocks_join = dev->limits.blocks_join;
+		dev->limits.block_sectors = 1;
+	}
 }
 
 /* Whether the frontend is told of discards, which there are none of on a read-only disk. */
@@ -127,7 +140,7 @@ int xpv_blkback_disk_publish(struct xpv_blkback_device *dev)
 			err = xenbus_printf(xbt, node, "info", "%u", info);
 		if (!err)
 			err = xenbus_printf(xbt, node, "sector-size", "%u",
-					    bdev_logical_block_size(bdev));
+					    dev->limits.block_sectors << XPV_BLK_SECTOR_SHIFT);
 		if (!err)
 			err = xenbus_printf(xbt, node, "physical-sector-size", "%u",
 					    bdev_physical_block_size(bdev));

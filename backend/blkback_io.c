@@ -174,6 +174,15 @@ static void end_io(struct bio *bio)
 	}
 }
 
+/* The same for a write of whole blocks to a disk that is shown with smaller ones. */
+static void end_write(struct bio *bio)
+{
+	struct xpv_blkback_request *req = container_of(bio, struct xpv_blkback_request, bio);
+
+	xpv_blkback_narrow_written(req->queue->dev);
+	end_io(bio);
+}
+
 /* A piece was discarded. The next is submitted by the thread, for that may sleep. */
 static void discarded(struct bio *bio)
 {
@@ -433,19 +442,26 @@ static void submit(struct xpv_blkback_request *req)
 {
 	u32 i, n = req->req.nr_segs;
 	struct xpv_blkback_page *page = req->page + (req->nr_pages - n);
-	struct block_device *bdev = req->queue->dev->disk.bdev;
+	struct xpv_blkback_device *dev = req->queue->dev;
+	struct block_device *bdev = dev->disk.bdev;
+	blk_opf_t op = disk_op(bdev, &req->req);
+	bool narrow = dev->narrow.disk.block_sectors;
 	struct bio *bio = &req->bio;
 
 	count(&req->queue->stats, &req->req);
 	trace_xpv_blkback_submit(req);
+	if (unlikely(narrow) && xpv_blkback_narrow(req, op)) {
+		list_add_tail(&req->link, &req->queue->finished);
+		return;
+	}
 	if (req->req.op == XPV_BLK_DISCARD) {
 		discard(req);
 		return;
 	}
-	bio_init(bio, bdev, req->big ? req->big->vec : req->own_vec, n, disk_op(bdev, &req->req));
+	bio_init(bio, bdev, req->big ? req->big->vec : req->own_vec, n, op);
 	/* A mere flush has no place on the disk; what the peer put there was not checked. */
 	bio->bi_iter.bi_sector = n ? req->req.sector : 0;
-	bio->bi_end_io = end_io;
+	bio->bi_end_io = unlikely(narrow) && n && op_is_write(op) ? end_write : end_io;
 	for (i = 0; i < n; i++) {
 		const struct xpv_blk_seg *seg = &req->seg[i];
 

@@ -30,6 +30,10 @@ unsigned int xpv_blkback_poll_us;
 module_param_named(poll_us, xpv_blkback_poll_us, uint, 0644);
 MODULE_PARM_DESC(poll_us, "Microseconds, up to 1000, that a queue's thread looks for the next request before it sleeps, as long as requests come that soon; 0: never (default)");
 
+bool xpv_blkback_force_512;
+module_param_named(force_512, xpv_blkback_force_512, bool, 0644);
+MODULE_PARM_DESC(force_512, "Show disks of larger blocks as disks of 512 bytes, for guests that know no other; for disks to come (default N)");
+
 static int __init init(void)
 {
 	int err;

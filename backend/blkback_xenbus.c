@@ -204,7 +204,7 @@ static int enter(void *data, enum xpv_state next)
 		disconnect(dev);
 		if (dev->gone) {
 			/* The toolstack's script may take the disk away as soon as we are Closed. */
-			xpv_bdev_close(&dev->disk);
+			xpv_blkback_disk_close(dev);
 			/* Pairs with the acquire in own_changed(), which this state calls. */
 			smp_store_release(&dev->done, true);
 		}
@@ -325,7 +325,7 @@ static void free_device(struct xpv_blkback_device *dev)
 	for (i = 0; i < dev->max_queues; i++)
 		kvfree(dev->queue[i]);
 	xpv_blkback_domain_put(dev->domain);
-	xpv_bdev_close(&dev->disk);
+	xpv_blkback_disk_close(dev);
 	kfree(dev->mode);
 	kfree(dev->front_node);
 	kvfree(dev);
@@ -455,6 +455,8 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	spin_lock_init(&dev->rate_lock);
+	init_rwsem(&dev->narrow.lock);
+	init_waitqueue_head(&dev->narrow.wq);
 	gnttab_page_cache_init(&dev->pages);
 	dev->max_queues = min(READ_ONCE(xpv_blkback_max_queues) ?: num_online_cpus(),
 			      XPV_BLKBACK_MAX_QUEUES);

@@ -48,6 +48,14 @@ static int check_blocks(const struct xpv_blk_seg *seg, u32 n, const struct xpv_b
 	return 0;
 }
 
+bool xpv_blk_whole(const struct xpv_blk_req *req, const struct xpv_blk_seg *seg,
+		   const struct xpv_blk_limits *lim)
+{
+	return !((req->sector | req->nr_sectors) & (lim->block_sectors - 1)) &&
+	       !check_blocks(seg, req->nr_segs, lim);
+}
+EXPORT_SYMBOL_GPL(xpv_blk_whole);
+
 int xpv_blk_check_segs(struct xpv_blk_req *req, const struct xpv_blk_seg *seg, u32 n,
 		       const struct xpv_blk_limits *lim)
 {

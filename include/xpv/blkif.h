@@ -190,6 +190,13 @@ int xpv_blk_check(struct xpv_blk_req *req, const struct xpv_blk_limits *lim);
 int xpv_blk_check_segs(struct xpv_blk_req *req, const struct xpv_blk_seg *seg, u32 n,
 		       const struct xpv_blk_limits *lim);
 
+/*
+ * Is @req, which was checked and has its segments in @seg, also one of whole blocks as @lim has them?
+ * For a disk whose blocks are larger than those that its frontend was told of.
+ */
+bool xpv_blk_whole(const struct xpv_blk_req *req, const struct xpv_blk_seg *seg,
+		   const struct xpv_blk_limits *lim);
+
 /* The response status that says errno @err (0 or negative). */
 s16 xpv_blk_status(int err);
 

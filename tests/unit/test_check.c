@@ -401,6 +401,34 @@ static void an_errno_has_its_status(void **state)
 		assert_int_equal(xpv_blk_status(t[i].err), t[i].status);
 }
 
+/* Whole blocks of a larger size are what a disk with such blocks would take. */
+static void whole_blocks_are_what_a_disk_of_them_takes(void **state)
+{
+	static const u8 firsts[] = { 0, 1, 4 }, lasts[] = { 3, 6, 7 };
+	struct xpv_blk_limits blocks = disk;
+	u32 i, j, sector, join;
+
+	(void)state;
+	blocks.block_sectors = 8;
+	for (i = 0; i < 9 * 9; i++)
+		for (sector = 0; sector < 16; sector++)
+			for (join = 0; join < 2; join++) {
+				struct xpv_blk_req req = { .op = W, .nr_segs = 2, .sector = sector };
+
+				blocks.blocks_join = join;
+				for (j = 0; j < 2; j++) {
+					u32 which = j ? i / 9 : i % 9;
+
+					req.seg[j].first = firsts[which / 3];
+					req.seg[j].last = lasts[which % 3];
+				}
+				if (xpv_blk_check(&req, &disk))
+					continue;
+				assert_int_equal(xpv_blk_whole(&req, req.seg, &blocks),
+						 !xpv_blk_check(&req, &blocks));
+			}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +439,7 @@ int main(void)
 		cmocka_unit_test(indirect_requests),
 		cmocka_unit_test(indirect_segments),
 		cmocka_unit_test(blocks_across_segments),
+		cmocka_unit_test(whole_blocks_are_what_a_disk_of_them_takes),
 		cmocka_unit_test(an_errno_has_its_status),
 	};
 

@@ -137,12 +137,14 @@ block_revoked() {
 	timeout 90 "$rogue/rogue-back" vbd "$domid" $(((1 << 28) + (4 << 8))) "$rogue/back/asked/revokes" >$lab/out/rogue.log 2>&1 &
 	rogue_pid=$!
 	disk_up xvde || status=1
-	guest "[ \$(cat $disk/write_cache) = 'write back' ] && grep -qvx 0 $disk/discard_max_bytes" || { echo "not all is offered"; status=1; }
-	guest '! blkdiscard -s /dev/xvde && ! blkdiscard /dev/xvde && dd if=/dev/zero of=/dev/xvde count=0 conv=fsync' ||
+	guest "grep -qx 'write back' $disk/write_cache && grep -qvx 0 $disk/discard_max_bytes" || { echo "not all is offered"; status=1; }
+	# A discard that is not supported is no error yet to who asked for it.
+	guest '! blkdiscard -s /dev/xvde && blkdiscard /dev/xvde && dd if=/dev/zero of=/dev/xvde count=0 conv=fsync' ||
 		{ echo "not as the backend answered"; status=1; }
-	guest "[ \$(cat $disk/write_cache) = 'write through' ] && grep -qx 0 $disk/discard_max_bytes && ! blkdiscard -s /dev/xvde &&
-		dd if=/dev/zero of=/dev/xvde bs=4k count=1 conv=fsync && dd if=/dev/xvde of=/dev/null bs=4k count=1 iflag=direct" ||
-		{ echo "what was refused is asked for again, or the disk does not go on"; status=1; }
+	guest "grep -qx 'write through' $disk/write_cache && grep -qx 0 $disk/discard_max_bytes && ! blkdiscard -s /dev/xvde &&
+		! blkdiscard /dev/xvde" || { echo "what was refused is asked for again"; status=1; }
+	guest 'dd if=/dev/zero of=/dev/xvde bs=4k count=1 conv=fsync && dd if=/dev/xvde of=/dev/null bs=4k count=1 iflag=direct' ||
+		{ echo "the disk does not go on"; status=1; }
 	wait $rogue_pid || { cat $lab/out/rogue.log; status=1; }
 	return $status
 }

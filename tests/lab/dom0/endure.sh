@@ -22,7 +22,7 @@ held() {
 
 # nothing_grew BEFORE: and says what there is.
 nothing_grew() {
-	join <(sort "$1") <(held | sort) | awk '{ printf "%s %d %d%s\n", $1, $2, $4, $4 > $2 + $3 ? " grew" : ""; bad += $4 > $2 + $3 }
+	join <(sort "$1") <(held | sort) | awk '{ printf "%s %d %d%s\n", $1, $2, $4, ($4 > $2 + $3) ? " grew" : ""; bad += ($4 > $2 + $3) }
 		END { exit bad > 0 || NR < 12 }' || { echo "something stays behind"; return 1; }
 }
 
