@@ -2,19 +2,6 @@
 /*
  * The block backend: a device per virtual disk, in it queues (each a ring, an event channel,
  * a thread, and the pages it keeps mapped), in each a pool of requests, one per slot of the ring.
- *
- * Who owns a request, and where its link is:
- *
- *   queue->free      nobody
- *   a batch          the queue's thread, which decodes, checks and maps it
- *   queue->starved   the thread: it could not be mapped for want of room, and waits
- *   -                the block layer, from submit_bio() to end_io()
- *   queue->again     the thread, to discard the next piece
- *   queue->done      the thread, to unmap what was mapped for this request alone
- *   queue->finished  the thread, to answer it
- *
- * A request all of whose pages stay mapped is answered by end_io() itself, in whatever
- * context the disk completes it.
  */
 #ifndef XPV_BLKBACK_H
 #define XPV_BLKBACK_H
@@ -35,6 +22,7 @@
 #include <xpv/rate.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
+#include "blkback_request.h"
 #include "xpv_bdev.h"
 
 #define XPV_BLKBACK_MAX_QUEUES	64u	/* of a device, whatever is asked for */
@@ -50,37 +38,6 @@ struct xpv_blkback_domain {
 	domid_t id;
 	atomic_t grants;		/* that stay mapped */
 	unsigned int refusals;		/* of more; counted roughly, only changes matter */
-};
-
-/* A page of the peer's that a request needs. */
-struct xpv_blkback_page {
-	struct xpv_cached *cached;	/* our pin in the queue's cache, or NULL: */
-	struct xpv_mapping own;		/* mapped for this request alone; gref is set in both cases */
-};
-
-/* What a request with many segments needs on top. Made when first needed, then kept. */
-struct xpv_blkback_big {
-	struct list_head link;		/* in queue->big while no request has it */
-	struct xpv_blk_seg seg[XPV_BLK_MAX_SEGS];
-	struct bio_vec vec[XPV_BLK_MAX_SEGS];
-	struct xpv_blkback_page page[1 + XPV_BLK_MAX_SEGS];
-};
-
-struct xpv_blkback_request {
-	struct list_head link;		/* see above */
-	struct xpv_blkback_queue *queue;
-	struct xpv_blkback_big *big;	/* ours until answered, or NULL */
-	struct xpv_blkback_page *page;	/* own_page, or big's; a page of segments comes first */
-	struct xpv_blk_seg *seg;	/* req.seg, or big's: private copies, checked */
-	u32 nr_pages;			/* of page[] that were looked up and are to be released */
-	int err;			/* how it went, once it is finished */
-	bool described;			/* indirect, and seg[] has been fetched: never fetch it again */
-	bool missing;			/* not all of page[] was mapped when it was looked up */
-	bool transient;			/* some of page[] is mapped for this request alone */
-	struct xpv_blk_req req;		/* the private copy of what the peer asked */
-	struct bio bio;			/* the block layer's from submit_bio() to end_io() */
-	struct bio_vec own_vec[XPV_BLK_DIRECT_SEGS];
-	struct xpv_blkback_page own_page[1 + XPV_BLK_DIRECT_SEGS];
 };
 
 /* Counted by the queue's thread, read by anybody. Never reset: the device's lifetime. */
@@ -102,8 +59,8 @@ struct xpv_blkback_queue {
 	atomic_t inflight;		/* taken and not answered; the last thing a request touches */
 
 	/* The thread's alone: */
-	struct list_head finished;	/* to be answered; end_io() in the thread adds to it too */
-	struct list_head starved;	/* to be tried again, before any other */
+	struct xpv_blkback_chain finished;	/* to be answered; end_io() in the thread adds to it too */
+	struct xpv_blkback_chain starved;	/* to be tried again, before any other */
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
@@ -127,9 +84,9 @@ struct xpv_blkback_queue {
 	 */
 	spinlock_t lock;
 	struct xpv_ring ring;		/* shared is NULL while not connected */
-	struct list_head free;		/* requests */
-	struct list_head done;		/* requests to unmap */
-	struct list_head again;		/* discards of which there is more to do */
+	struct xpv_blkback_request *free;	/* the first of them */
+	struct xpv_blkback_chain done;		/* requests to unmap */
+	struct xpv_blkback_chain again;		/* discards of which there is more to do */
 	struct xpv_blk_limits offered;	/* what rounds to come are held to */
 	struct list_head big;		/* free ones */
 	bool hungry;			/* the thread waits for whatever a completion frees */
@@ -213,12 +170,6 @@ struct xpv_blkback_ring_info {
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
 };
-
-/* Where the mapping of @p is, or shall be. */
-static inline struct xpv_mapping *xpv_blkback_mapping(struct xpv_blkback_page *p)
-{
-	return p->cached ? &p->cached->map : &p->own;
-}
 
 /* blkback_main.c APIs: module parameters. */
 
@@ -317,6 +268,18 @@ void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
 /* A free one for the queue's thread, NULL if there is none now. */
 struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q);
 
+/* blkback_answer.c APIs: */
+
+/*
+ * The disk is done with a request's bio, or a request is known to have failed: end_io() of all bios,
+ * and of writes of whole blocks to a disk that is shown with smaller ones. Any context.
+ */
+void xpv_blkback_end_io(struct bio *bio);
+void xpv_blkback_end_write(struct bio *bio);
+
+/* Answer all of q->finished: unmap, respond, and one event for it all. By the queue's thread. */
+void xpv_blkback_answer(struct xpv_blkback_queue *q);
+
 /* blkback_io.c APIs: */
 
 /*
@@ -339,7 +302,7 @@ void xpv_blkback_refuse(struct xpv_blkback_queue *q);
 u32 xpv_blkback_allowed(struct xpv_blkback_queue *q);
 
 /* It has taken @n; those that move data are in @batch, checked but for indirect segments. */
-void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct list_head *batch);
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct xpv_blkback_chain *batch);
 
 /* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
 void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);

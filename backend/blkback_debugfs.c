@@ -70,7 +70,7 @@ static void show_queue(struct seq_file *m, struct xpv_blkback_queue *q)
 	seq_printf(m, "\tslots %u req_prod %u taken %u req_event %u answered %u rsp_prod %u rsp_event %u\n",
 		   v.slots, v.req_prod, v.cons, v.req_event, v.prod, v.rsp_prod, v.rsp_event);
 	seq_printf(m, "\tinflight %d starved %u\n", atomic_read(&q->inflight),
-		   !list_empty(&q->starved));
+		   !chain_empty(&q->starved));
 	seq_printf(m, "\tgrants %u of %u\n", READ_ONCE(q->grants.count),
 		   READ_ONCE(q->grants.capacity));
 	show_limits(m, &v.limits);

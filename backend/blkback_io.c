@@ -10,7 +10,7 @@
 #include <linux/blkdev.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
-#include <xen/events.h>
+#include <xpv_diskops.h>
 
 /* The starved have this many more tries, a jiffy or more apart, when the thread is to stop. */
 #define LAST_TRIES	250
@@ -27,7 +27,7 @@ static_assert(XPV_BLK_MAX_SEGS <= XPV_BLK_SEGS_PER_PAGE, "one page holds all seg
 static void finish(struct xpv_blkback_request *req, int err)
 {
 	req->err = err;
-	list_move_tail(&req->link, &req->queue->finished);
+	chain_add(&req->queue->finished, req);
 }
 
 /* Not now. It will be tried again before anything else is. */
@@ -39,7 +39,7 @@ static void postpone(struct xpv_blkback_request *req)
 	if (kthread_should_stop() && ++q->tries > LAST_TRIES)
 		finish(req, -ENOMEM);
 	else
-		list_move_tail(&req->link, &q->starved);
+		chain_add(&q->starved, req);
 }
 
 /*
@@ -61,128 +61,6 @@ static void starve(struct xpv_blkback_request *req)
 	postpone(req);
 }
 
-/* Write the response. Nobody but the free list knows @req afterwards. */
-static void answer(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
-{
-	lockdep_assert_held(&q->lock);
-
-	trace_xpv_blkback_answer(req);
-	/* The operation meant, not INDIRECT: it is what frontends compare. */
-	xpv_blk_respond(q->dev->abi, xpv_back_next(&q->ring), req->req.id, req->req.op,
-			xpv_blk_status(req->err));
-	if (req->big)
-		list_add(&req->big->link, &q->big);
-	list_add(&req->link, &q->free);
-}
-
-/* All that finished since the last time: unmap, answer, and one event for it all. */
-static void answer_finished(struct xpv_blkback_queue *q)
-{
-	struct xpv_blkback_request *req, *next;
-	LIST_HEAD(list);
-	bool notify;
-	int n = 0;
-
-	if (list_empty(&q->finished))
-		return;
-	list_splice_init(&q->finished, &list);
-	list_for_each_entry(req, &list, link) {
-		xpv_blkback_unpin(req);
-		xpv_blkback_release(req);
-	}
-	xpv_blkback_unmap(q);
-
-	spin_lock_irq(&q->lock);
-	list_for_each_entry_safe(req, next, &list, link) {
-		answer(q, req);
-		n++;
-	}
-	notify = xpv_back_publish(&q->ring);
-	spin_unlock_irq(&q->lock);
-
-	if (notify)
-		notify_remote_via_irq(q->irq);
-	atomic_sub(n, &q->inflight);
-}
-
-/* The same for one, in the context of its completion. */
-static void answer_now(struct xpv_blkback_request *req)
-{
-	struct xpv_blkback_queue *q = req->queue;
-	unsigned long flags;
-	bool notify;
-
-	xpv_blkback_unpin(req);
-	spin_lock_irqsave(&q->lock, flags);
-	answer(q, req);
-	notify = xpv_back_publish(&q->ring);
-	if (q->hungry) {
-		WRITE_ONCE(q->hungry, false);
-		wake_up(&q->wq);
-	}
-	spin_unlock_irqrestore(&q->lock, flags);
-
-	if (notify)
-		notify_remote_via_irq(q->irq);
-	/* Now the queue may go. */
-	atomic_dec(&q->inflight);
-}
-
-/* The disk does not do what it said it could: nor do we offer it any more. */
-static void revoke(const struct xpv_blkback_request *req)
-{
-	struct xpv_blkback_device *dev = req->queue->dev;
-
-	switch (req->req.op) {
-	case XPV_BLK_FLUSH:
-	case XPV_BLK_BARRIER:
-		xpv_blkback_tell(dev, XPV_BLKBACK_NO_FLUSH);
-		break;
-	case XPV_BLK_DISCARD:
-		xpv_blkback_tell(dev, req->req.flags & XPV_BLK_DISCARD_SECURE ?
-				      XPV_BLKBACK_NO_SECURE_ERASE : XPV_BLKBACK_NO_DISCARD);
-		break;
-	}
-}
-
-/*
- * The disk is done, in any context. What it completes while the queue's thread is submitting
- * is answered at the end of the round; an interrupt of the thread is not that.
- */
-static void end_io(struct bio *bio)
-{
-	struct xpv_blkback_request *req = container_of(bio, struct xpv_blkback_request, bio);
-	struct xpv_blkback_queue *q = req->queue;
-	unsigned long flags;
-
-	req->err = blk_status_to_errno(bio->bi_status);
-	/* It is not from a pool of the block layer's, so nobody else lets go of what it refers to. */
-	bio_uninit(bio);
-	if (unlikely(req->err == -EOPNOTSUPP))
-		revoke(req);
-	if (in_task() && current == READ_ONCE(q->thread)) {
-		list_add_tail(&req->link, &q->finished);
-	} else if (!req->transient) {
-		answer_now(req);
-	} else {
-		/* To unmap takes a context that may sleep. */
-		spin_lock_irqsave(&q->lock, flags);
-		list_add_tail(&req->link, &q->done);
-		/* Under the lock, since the thread, once it has it, may end and the queue go. */
-		wake_up(&q->wq);
-		spin_unlock_irqrestore(&q->lock, flags);
-	}
-}
-
-/* The same for a write of whole blocks to a disk that is shown with smaller ones. */
-static void end_write(struct bio *bio)
-{
-	struct xpv_blkback_request *req = container_of(bio, struct xpv_blkback_request, bio);
-
-	xpv_blkback_narrow_written(req->queue->dev);
-	end_io(bio);
-}
-
 /* A piece was discarded. The next is submitted by the thread, for that may sleep. */
 static void discarded(struct bio *bio)
 {
@@ -191,12 +69,12 @@ static void discarded(struct bio *bio)
 	unsigned long flags;
 
 	if (!req->req.nr_sectors || bio->bi_status) {
-		end_io(bio);
+		xpv_blkback_end_io(bio);
 		return;
 	}
 	bio_uninit(bio);
 	spin_lock_irqsave(&q->lock, flags);
-	list_add_tail(&req->link, &q->again);
+	chain_add(&q->again, req);
 	wake_up(&q->wq);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
@@ -223,12 +101,12 @@ static void discard(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
-static void discard_all(struct list_head *list)
+static void discard_all(struct xpv_blkback_chain *chain)
 {
 	struct xpv_blkback_request *req, *next;
 
-	list_for_each_entry_safe(req, next, list, link) {
-		list_del(&req->link);
+	for (req = chain_take(chain); req; req = next) {
+		next = req->next;
 		discard(req);
 	}
 }
@@ -266,135 +144,172 @@ static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req
 }
 
 /* Copy the next slot off the ring, once, and decode the copy. */
-static void copy_slot(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
+static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
 	union xpv_blk_slot slot;
 
 	xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
 	xpv_blk_decode(q->dev->abi, &slot, &req->req);
 	req->big = NULL;
-}
-
-/* Take the next request off the ring, and check it. */
-static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
-{
-	int err;
-
-	copy_slot(q, req);
 	req->page = req->own_page;
 	req->seg = req->req.seg;
 	req->nr_pages = 0;
 	req->described = false;
 	req->missing = false;
 	req->transient = false;
-	err = xpv_blk_check(&req->req, &q->limits);
-	if (unlikely(err))
-		finish(req, err);
+}
+
+/* Take @n requests, 0 too, of those that are free. */
+static struct xpv_blkback_request *take_free(struct xpv_blkback_queue *q, u32 n)
+{
+	struct xpv_blkback_request *first = q->free, *last = NULL;
+
+	lockdep_assert_held(&q->lock);
+	for (; n; n--) {
+		last = q->free;
+		q->free = last->next;
+	}
+	if (!last)
+		return NULL;
+	last->next = NULL;
+	return first;
 }
 
 /*
  * What this round is about: the starved if there are any, for others would take from them what
  * they wait for; else what is on the ring. Returns how many came off the ring.
  */
-static u32 take(struct xpv_blkback_queue *q, struct list_head *batch)
+static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
-	bool starved = !list_empty(&q->starved), limited = READ_ONCE(q->dev->limited);
-	u32 i, n = 0, most = XPV_BLKBACK_ROUND;
-	LIST_HEAD(again);
+	bool starved = !chain_empty(&q->starved), limited = READ_ONCE(q->dev->limited);
+	u32 n = 0, most = XPV_BLKBACK_ROUND;
+	struct xpv_blkback_chain again;
 
 	q->pause = 0;
 	if (unlikely(limited))
 		most = xpv_blkback_allowed(q);
 
+	chain_init(&again);
 	spin_lock_irq(&q->lock);
-	list_splice_tail_init(&q->done, &q->finished);
-	list_splice_init(&q->again, &again);
+	chain_move(&q->finished, &q->done);
+	chain_move(&again, &q->again);
 	q->limits = q->offered;
 	q->hungry = false;
 	if (!starved && !kthread_should_stop())
 		n = min(xpv_back_pending(&q->ring), most);
 	/* Slots not answered and requests not free are equally many: there are @n. */
-	for (i = 0; i < n; i++)
-		list_move_tail(q->free.next, batch);
+	req = take_free(q, n);
 	spin_unlock_irq(&q->lock);
 
 	discard_all(&again);
 	atomic_add(n, &q->inflight);
-	list_for_each_entry_safe(req, next, batch, link)
+	for (; req; req = next) {
+		int err;
+
+		next = req->next;
 		fetch(q, req);
+		err = xpv_blk_check(&req->req, &q->limits);
+		if (likely(!err))
+			chain_add(batch, req);
+		else
+			finish(req, err);
+	}
 	if (unlikely(limited))
 		xpv_blkback_charge(q, n, batch);
 	if (unlikely(starved))
-		list_splice_init(&q->starved, batch);
+		chain_move(batch, &q->starved);
 	return n;
 }
 
-/* Room for the segments of @req, and its pages of segments looked up. */
-static void want_segments(struct xpv_blkback_request *req)
+/* Room for the segments of @req, and its pages of segments looked up. False: not now. */
+static bool want_segments(struct xpv_blkback_request *req)
 {
 	if (req->req.nr_segs > XPV_BLK_DIRECT_SEGS && !req->big) {
 		req->big = xpv_blkback_big_get(req->queue);
 		if (!req->big) {
 			postpone(req);
-			return;
+			return false;
 		}
 		req->page = req->big->page;
 		req->seg = req->big->seg;
 	}
 	append(req, req->req.ind[0]);
 	xpv_blkback_want(req, 0, true);
+	return true;
+}
+
+/* Whether all of @req is mapped. If not, it is starved, or finished. */
+static bool mapped(struct xpv_blkback_request *req)
+{
+	int err = xpv_blkback_mapped(req);
+
+	if (likely(!err))
+		return true;
+	if (err == -EAGAIN)
+		starve(req);
+	else
+		finish(req, err);
+	return false;
 }
 
 /* Copy the segments of @req, once, and check the copy. */
-static void fetch_segments(struct xpv_blkback_request *req)
+static int fetch_segments(struct xpv_blkback_request *req)
 {
 	u32 n = req->req.nr_segs;
-	int err = xpv_blkback_mapped(req);
 
-	if (err == -EAGAIN) {
-		starve(req);
-		return;
-	}
-	if (!err) {
-		memcpy(req->seg, page_address(xpv_blkback_mapping(&req->page[0])->page),
-		       n * sizeof(*req->seg));
-		/* Keeps the compiler from reading the page again in place of the copy. */
-		barrier();
-		req->described = true;
-		err = xpv_blk_check_segs(&req->req, req->seg, n, &req->queue->limits);
-	}
-	if (err)
-		finish(req, err);
+	memcpy(req->seg, page_address(xpv_blkback_mapping(&req->page[0])->page),
+	       n * sizeof(*req->seg));
+	/* Keeps the compiler from reading the page again in place of the copy. */
+	barrier();
+	req->described = true;
+	return xpv_blk_check_segs(&req->req, req->seg, n, &req->queue->limits);
+}
+
+static bool undescribed(const struct xpv_blkback_request *req)
+{
+	return req->req.indirect && !req->described;
 }
 
 /* Indirect requests: fetch the segments of all of @batch. */
-static void describe(struct xpv_blkback_queue *q, struct list_head *batch)
+static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
-	bool any = false;
+	int err;
 
-	list_for_each_entry_safe(req, next, batch, link) {
-		if (!req->req.indirect || req->described)
-			continue;
-		any = true;
-		want_segments(req);
-	}
-	if (!any)
+	for (req = batch->first; req && !undescribed(req); req = req->next)
+		;
+	if (!req)
 		return;
+	for (req = chain_take(batch); req; req = next) {
+		next = req->next;
+		if (!undescribed(req) || want_segments(req))
+			chain_add(batch, req);
+	}
 	xpv_blkback_map(q);
-	list_for_each_entry_safe(req, next, batch, link)
-		if (req->req.indirect && !req->described)
-			fetch_segments(req);
+	for (req = chain_take(batch); req; req = next) {
+		next = req->next;
+		if (undescribed(req)) {
+			if (!mapped(req))
+				continue;
+			err = fetch_segments(req);
+			if (unlikely(err)) {
+				finish(req, err);
+				continue;
+			}
+		}
+		chain_add(batch, req);
+	}
 }
 
 /* Map the data of all of @batch. What is left in it can go to the disk. */
-static void map_data(struct xpv_blkback_queue *q, struct list_head *batch)
+static void map_data(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
+	bool missing = false;
 	u32 i;
 
-	list_for_each_entry(req, batch, link) {
+	for (req = batch->first; req; req = req->next) {
 		u32 from = req->nr_pages;
 
 		for (i = 0; i < req->req.nr_segs; i++)
@@ -402,22 +317,22 @@ static void map_data(struct xpv_blkback_queue *q, struct list_head *batch)
 		/* Only what is read from the disk is written to the page. */
 		if (i)
 			xpv_blkback_want(req, from, req->req.op != XPV_BLK_READ);
+		missing |= req->missing;
 	}
+	if (likely(!missing))
+		return;
 	xpv_blkback_map(q);
-	list_for_each_entry_safe(req, next, batch, link) {
-		int err = xpv_blkback_mapped(req);
-
-		if (unlikely(err == -EAGAIN))
-			starve(req);
-		else if (unlikely(err))
-			finish(req, err);
+	for (req = chain_take(batch); req; req = next) {
+		next = req->next;
+		if (mapped(req))
+			chain_add(batch, req);
 	}
 }
 
 static blk_opf_t disk_op(struct block_device *bdev, const struct xpv_blk_req *req)
 {
 	/* The guest has joined what it could; to try again pays where the head has a way to go. */
-	blk_opf_t alone = bdev_nonrot(bdev) ? REQ_NOMERGE : 0;
+	blk_opf_t alone = xpv_bdev_rot(bdev) ? 0 : REQ_NOMERGE;
 
 	switch (req->op) {
 	case XPV_BLK_READ:
@@ -451,7 +366,7 @@ static void submit(struct xpv_blkback_request *req)
 	count(&req->queue->stats, &req->req);
 	trace_xpv_blkback_submit(req);
 	if (unlikely(narrow) && xpv_blkback_narrow(req, op)) {
-		list_add_tail(&req->link, &req->queue->finished);
+		chain_add(&req->queue->finished, req);
 		return;
 	}
 	if (req->req.op == XPV_BLK_DISCARD) {
@@ -461,7 +376,7 @@ static void submit(struct xpv_blkback_request *req)
 	bio_init(bio, bdev, req->big ? req->big->vec : req->own_vec, n, op);
 	/* A mere flush has no place on the disk; what the peer put there was not checked. */
 	bio->bi_iter.bi_sector = n ? req->req.sector : 0;
-	bio->bi_end_io = unlikely(narrow) && n && op_is_write(op) ? end_write : end_io;
+	bio->bi_end_io = unlikely(narrow) && n && op_is_write(op) ? xpv_blkback_end_write : xpv_blkback_end_io;
 	for (i = 0; i < n; i++) {
 		const struct xpv_blk_seg *seg = &req->seg[i];
 
@@ -472,80 +387,70 @@ static void submit(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
-static void starve_all(struct list_head *batch)
-{
-	struct xpv_blkback_request *req, *next;
-
-	list_for_each_entry_safe(req, next, batch, link)
-		starve(req);
-}
-
-static u32 length(const struct list_head *list)
-{
-	const struct list_head *at;
-	u32 n = 0;
-
-	list_for_each(at, list)
-		n++;
-	return n;
-}
-
 /* Wait until the disk has done, and we have answered, all but the @held that the thread has. */
 static void drain(struct xpv_blkback_queue *q, u32 held)
 {
 	for (;;) {
-		LIST_HEAD(again);
+		struct xpv_blkback_chain again;
 
+		chain_init(&again);
 		spin_lock_irq(&q->lock);
-		list_splice_tail_init(&q->done, &q->finished);
-		list_splice_init(&q->again, &again);
+		chain_move(&q->finished, &q->done);
+		chain_move(&again, &q->again);
 		q->hungry = true;
 		spin_unlock_irq(&q->lock);
 
 		discard_all(&again);
-		answer_finished(q);
+		xpv_blkback_answer(q);
 		if (atomic_read(&q->inflight) == held)
 			return;
-		wait_event_idle_timeout(q->wq, !READ_ONCE(q->hungry) || !list_empty(&q->done) ||
-					       !list_empty(&q->again), DRAIN_WAIT);
+		wait_event_idle_timeout(q->wq, !READ_ONCE(q->hungry) || !chain_empty(&q->done) ||
+					       !chain_empty(&q->again), DRAIN_WAIT);
 	}
 }
 
 /*
- * @batch begins with a barrier: what came before it on the ring is on the medium before it, what
- * comes after it only starts then. If something before it waits to be mapped, all of these wait.
+ * @req is a barrier: what came before it on the ring is on the medium before it, what comes after
+ * it, up to the end of the chain, only starts then. If something before it waits to be mapped, all of
+ * these wait. Returns with whom to go on.
  */
-static void submit_barrier(struct xpv_blkback_queue *q, struct list_head *batch)
+static struct xpv_blkback_request *submit_barrier(struct xpv_blkback_queue *q,
+						  struct xpv_blkback_request *req)
 {
-	struct xpv_blkback_request *req =
-		list_first_entry(batch, struct xpv_blkback_request, link);
-	u32 held = length(batch);
+	struct xpv_blkback_request *next = req->next, *after;
+	bool wait = !chain_empty(&q->starved);
+	u32 held = 0;
 
-	if (!list_empty(&q->starved)) {
-		starve_all(batch);
-		return;
+	for (after = req; after; after = next) {
+		next = after->next;
+		held++;
+		if (wait)
+			starve(after);
 	}
+	if (wait)
+		return NULL;
+	next = req->next;
 	drain(q, held);
-	list_del(&req->link);
 	submit(req);
 	drain(q, held - 1);
+	return next;
 }
 
 /* Give all of @batch to the disk. */
-static void submit_all(struct xpv_blkback_queue *q, struct list_head *batch)
+static void submit_all(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
-	struct xpv_blkback_request *req;
+	struct xpv_blkback_request *req, *next;
 	struct blk_plug plug;
 
 	blk_start_plug(&plug);
-	while ((req = list_first_entry_or_null(batch, struct xpv_blkback_request, link))) {
+	for (req = chain_take(batch); req; req = next) {
 		if (likely(req->req.op != XPV_BLK_BARRIER)) {
-			list_del(&req->link);
+			next = req->next;
 			submit(req);
 			continue;
 		}
 		blk_finish_plug(&plug);
-		submit_barrier(q, batch);
+		next = submit_barrier(q, req);
 		blk_start_plug(&plug);
 	}
 	blk_finish_plug(&plug);
@@ -553,16 +458,18 @@ static void submit_all(struct xpv_blkback_queue *q, struct list_head *batch)
 
 u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 {
-	LIST_HEAD(batch);
-	u32 taken = take(q, &batch);
+	struct xpv_blkback_chain batch;
+	u32 taken;
 
-	if (!list_empty(&batch)) {
+	chain_init(&batch);
+	taken = take(q, &batch);
+	if (batch.first) {
 		describe(q, &batch);
 		map_data(q, &batch);
 		submit_all(q, &batch);
 	}
-	answer_finished(q);
-	if (unlikely(!list_empty(&q->starved))) {
+	xpv_blkback_answer(q);
+	if (unlikely(!chain_empty(&q->starved))) {
 		/* A completion that came in between goes unnoticed, but the thread does not wait long. */
 		spin_lock_irq(&q->lock);
 		q->hungry = true;
@@ -573,22 +480,18 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 
 void xpv_blkback_refuse(struct xpv_blkback_queue *q)
 {
-	bool notify;
-	u32 n;
+	struct xpv_blkback_request *req, *next;
+	u32 n = xpv_back_pending(&q->ring);
 
 	spin_lock_irq(&q->lock);
-	for (n = xpv_back_pending(&q->ring); n; n--) {
-		struct xpv_blkback_request *req =
-			list_first_entry(&q->free, struct xpv_blkback_request, link);
-
-		list_del(&req->link);
-		copy_slot(q, req);
-		req->err = -ENODEV;
-		answer(q, req);
-	}
-	notify = xpv_back_publish(&q->ring);
+	req = take_free(q, n);
 	spin_unlock_irq(&q->lock);
 
-	if (notify)
-		notify_remote_via_irq(q->irq);
+	atomic_add(n, &q->inflight);
+	for (; req; req = next) {
+		next = req->next;
+		fetch(q, req);
+		finish(req, -ENODEV);
+	}
+	xpv_blkback_answer(q);
 }

@@ -27,11 +27,10 @@ struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
 	q->index = index;
 	init_waitqueue_head(&q->wq);
 	spin_lock_init(&q->lock);
-	INIT_LIST_HEAD(&q->finished);
-	INIT_LIST_HEAD(&q->starved);
-	INIT_LIST_HEAD(&q->free);
-	INIT_LIST_HEAD(&q->done);
-	INIT_LIST_HEAD(&q->again);
+	chain_init(&q->finished);
+	chain_init(&q->starved);
+	chain_init(&q->done);
+	chain_init(&q->again);
 	INIT_LIST_HEAD(&q->big);
 	spin_lock_init(&q->grants_lock);
 	xpv_batch_init(&q->batch, dev->xdev->otherend_id);
@@ -73,8 +72,8 @@ static void report(struct xpv_blkback_queue *q)
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !list_empty(&q->done) || !list_empty(&q->again) ||
-	       kthread_should_stop() || (!list_empty(&q->starved) && !READ_ONCE(q->hungry));
+	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !chain_empty(&q->done) || !chain_empty(&q->again) ||
+	       kthread_should_stop() || (!chain_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
 /* ns that the thread may look for a request, 0 for not at all. */
@@ -113,11 +112,11 @@ static void wait(struct xpv_blkback_queue *q)
 
 	/* To be stopped would be a reason to be roused again and again, while requests end. */
 	if (kthread_should_stop()) {
-		if (list_empty(&q->done) && list_empty(&q->again))
+		if (chain_empty(&q->done) && chain_empty(&q->again))
 			schedule_timeout_idle(1);
 		return;
 	}
-	if (!list_empty(&q->starved))
+	if (!chain_empty(&q->starved))
 		timeout = STARVED_WAIT;
 	else if (q->pause)
 		timeout = q->pause;
@@ -161,7 +160,7 @@ static int serve(void *data)
 		if (kthread_should_stop()) {
 			if (!atomic_read(&q->inflight))
 				return 0;
-		} else if (list_empty(&q->starved) && likely(!q->pause)) {
+		} else if (chain_empty(&q->starved) && likely(!q->pause)) {
 			if (taken == XPV_BLKBACK_ROUND || poll(q) || arm(q))
 				continue;
 			if (unlikely(xpv_ring_broken(&q->ring))) {
@@ -204,8 +203,9 @@ static int make_requests(struct xpv_blkback_queue *q, u32 n)
 		return -ENOMEM;
 	for (i = 0; i < n; i++) {
 		q->request[i].queue = q;
-		list_add_tail(&q->request[i].link, &q->free);
+		q->request[i].next = i + 1 < n ? &q->request[i + 1] : NULL;
 	}
+	q->free = q->request;
 	return 0;
 }
 
@@ -217,7 +217,7 @@ static void free_requests(struct xpv_blkback_queue *q)
 		kfree(big);
 	INIT_LIST_HEAD(&q->big);
 	q->bigs = 0;
-	INIT_LIST_HEAD(&q->free);
+	q->free = NULL;
 	kvfree(q->request);
 	q->request = NULL;
 }

@@ -37,13 +37,13 @@ static u64 size(const struct xpv_blk_req *req)
 	return req->op == XPV_BLK_DISCARD ? 0 : req->nr_sectors << XPV_BLK_SECTOR_SHIFT;
 }
 
-void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct list_head *batch)
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_device *dev = q->dev;
 	const struct xpv_blkback_request *req;
 	u64 now = ktime_get_ns(), bytes = 0;
 
-	list_for_each_entry(req, batch, link)
+	for (req = batch->first; req; req = req->next)
 		bytes += size(&req->req);
 	spin_lock(&dev->rate_lock);
 	xpv_rate_charge(&dev->requests, n, now);

@@ -48,6 +48,9 @@ unpaired() {
 
 long_files() { tracked '*.c' '*.h' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'; }
 
+# The lab's files are read by one shell: of two functions of a name, one would be lost.
+same_name() { grep -noE '^[a-z_0-9]+\(\)' tests/lab/dom0/*.sh | awk -F: '{ if ($3 in at) print $1 ":" $2 ": " $3 " as in " at[$3]; at[$3] = $1 }'; }
+
 rule spdx without_spdx
 rule one-source shared __KERNEL__
 rule virt-barriers shared '\bsmp_(mb|rmb|wmb|store_release|load_acquire)\('
@@ -57,5 +60,6 @@ rule no-version-if grep -rInE 'LINUX_VERSION_CODE|KERNEL_VERSION' "${code[@]}"
 rule no-updir-include grep -rIn '#include "\.\./' "${code[@]}"
 rule backend-apart grep -rnE 'include [<"].*(netfront|blkfront)' backend
 rule frontend-apart grep -rnE 'include [<"].*(netback|blkback)' frontend
+rule lab-names same_name
 rule file-size long_files
 exit $status

@@ -76,12 +76,12 @@ net_queues() {
 # Both ends show the rings of each queue, as they stand, while they come and go.
 net_debugfs() {
 	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
-	queues 2 2 && attach_net && net_job 1 && until_ok 20 moves 1 || return
+	queues 2 2 && attach_net && net_job 1 && until_ok 20 net_moves 1 || return
 	if [ "$back" = xpv ]; then
-		shows 2 </sys/kernel/debug/xpv-netback/vif-"$domid"-1 || return
+		net_shows 2 </sys/kernel/debug/xpv-netback/vif-"$domid"-1 || return
 	fi
 	if [ "$front" = xpv ]; then
-		guest 'mount -t debugfs debugfs /sys/kernel/debug; cat /sys/kernel/debug/xpv-netfront/vif-1' | shows 2 || return
+		guest 'mount -t debugfs debugfs /sys/kernel/debug; cat /sys/kernel/debug/xpv-netfront/vif-1' | net_shows 2 || return
 		guest '(while cat /sys/kernel/debug/xpv-netfront/vif-1; do :; done) >/dev/null 2>&1 &'
 	fi
 	net_job_stop
@@ -89,8 +89,8 @@ net_debugfs() {
 	[ ! -e "/sys/kernel/debug/xpv-netback/vif-$domid-1" ] || { echo "shown in dom0 though it is gone"; return 1; }
 }
 
-# shows QUEUES: each with two rings that have been used.
-shows() { awk -v queues="$1" '/^queue / { n++ } /req_prod [1-9]/ { used++ } { print } END { exit !(n == queues && used >= queues) }'; }
+# net_shows QUEUES: each with two rings that have been used.
+net_shows() { awk -v queues="$1" '/^queue / { n++ } /req_prod [1-9]/ { used++ } { print } END { exit !(n == queues && used >= queues) }'; }
 
 # The lower number counts, and a single queue is written flat, without folders of an earlier time.
 net_queues_fewer() {
@@ -121,7 +121,7 @@ net_channels() {
 		guest "ethtool -L $name combined $n" || { echo "ethtool -L $name combined $n failed"; return 1; }
 		until_ok 20 has_queues 1 $n || { has_queues 1 $n; return 1; }
 		guest "ethtool -l $name" | tail -n 2 | grep -q "Combined:.*$n" || { echo "ethtool -l does not say $n"; return 1; }
-		until_ok 20 moves 1 || { echo "no traffic with $n queues"; return 1; }
+		until_ok 20 net_moves 1 || { echo "no traffic with $n queues"; return 1; }
 	done
 	counted "$name" || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
@@ -129,8 +129,8 @@ net_channels() {
 	detach_net
 }
 
-# moves VIF: the load's packets go through, right now.
-moves() {
+# net_moves VIF: the load's packets go through, right now.
+net_moves() {
 	local stat=/sys/class/net/vif$domid.$1/statistics/rx_bytes from
 	from=$(cat "$stat") && sleep 1 && [ $(($(cat "$stat") - from)) -gt 100000 ]
 }
@@ -138,12 +138,12 @@ moves() {
 # One handshake after the other, faster than any is done, with packets under way: nothing is left of them.
 net_renewals() {
 	local name mine theirs
-	queues 4 4 && attach_net && net_job 1 && until_ok 20 moves 1 || return
+	queues 4 4 && attach_net && net_job 1 && until_ok 20 net_moves 1 || return
 	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
 	mine=$(free_kib) theirs=$(guest "$(declare -f free_kib); free_kib")
 	guest "for i in \$(seq 80); do ethtool -L $name combined \$((i % 4 + 1)); sleep 0.\$((i % 3)); done; ethtool -L $name combined 4; true" >/dev/null
 	until_ok 20 has_queues 1 4 || { has_queues 1 4; return 1; }
-	until_ok 40 moves 1 || { echo "no traffic afterwards"; return 1; }
+	until_ok 40 net_moves 1 || { echo "no traffic afterwards"; return 1; }
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	mine=$((mine - $(free_kib))) theirs=$((theirs - $(guest "$(declare -f free_kib); free_kib")))
@@ -219,14 +219,14 @@ net_back_reload() {
 	announced=$!
 	sleep 1
 	replace_netback "$back" "$back" 4 || return
-	until_ok 40 moves 1 || { echo "no traffic after the reload"; return 1; }
+	until_ok 40 net_moves 1 || { echo "no traffic after the reload"; return 1; }
 	has_queues 1 4 || return
 	net_ping 0 || return
 	if [ "$front" = xpv ]; then
 		wait $announced || { echo "the guest did not announce its address"; return 1; }
 		# A backend that offers less.
 		replace_netback "$back" "$back" 2 || return
-		until_ok 40 moves 1 || { echo "no traffic with a backend of two queues"; return 1; }
+		until_ok 40 net_moves 1 || { echo "no traffic with a backend of two queues"; return 1; }
 		has_queues 1 2 || return
 	else
 		kill $announced
@@ -239,9 +239,9 @@ net_back_reload() {
 # A running guest is handed from the in-tree backend to ours, and back: they do not offer the same.
 net_back_swap() {
 	queues 4 4 && attach_net && net_job 1 && sleep 1 || return
-	replace_netback xpv linux 2 && until_ok 40 moves 1 || { echo "no traffic with the in-tree backend"; return 1; }
+	replace_netback xpv linux 2 && until_ok 40 net_moves 1 || { echo "no traffic with the in-tree backend"; return 1; }
 	has_queues 1 2 || return
-	replace_netback linux xpv 4 && until_ok 40 moves 1 || { echo "no traffic with ours"; return 1; }
+	replace_netback linux xpv 4 && until_ok 40 net_moves 1 || { echo "no traffic with ours"; return 1; }
 	has_queues 1 4 && net_ping 0 || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
@@ -259,7 +259,7 @@ net_up_and_down() {
 		sleep 0.$((i % 5 + 1))
 	done
 	until_ok 60 guest '! kill -0 $(cat /tmp/updown.pid)' || { echo "the guest's loop does not end"; return 1; }
-	until_ok 60 moves 1 || { echo "no traffic afterwards"; return 1; }
+	until_ok 60 net_moves 1 || { echo "no traffic afterwards"; return 1; }
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	detach_net
@@ -299,9 +299,9 @@ net_rate() {
 # Saved to dom0's memory and woken up, as another domain, before another backend; connections go on.
 net_save_restore() {
 	local was=$domid
-	queues 2 2 && attach_net && net_job 1 && until_ok 20 moves 1 || return
+	queues 2 2 && attach_net && net_job 1 && until_ok 20 net_moves 1 || return
 	xl save -c guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { echo "xl save -c failed"; return 1; }
-	until_ok 20 moves 1 || { echo "no traffic after xl save -c"; return 1; }
+	until_ok 20 net_moves 1 || { echo "no traffic after xl save -c"; return 1; }
 	xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { echo "xl save failed"; return 1; }
 	domid=''
 	until_ok 20 gone "$was" || { echo "domain $was stays as a zombie"; return 1; }
@@ -309,7 +309,7 @@ net_save_restore() {
 	rm /tmp/guest.save
 	domid=$(xl domid guest)
 	guest true || { echo "the guest does not answer"; return 1; }
-	until_ok 60 moves 1 || { echo "no traffic after xl restore"; return 1; }
+	until_ok 60 net_moves 1 || { echo "no traffic after xl restore"; return 1; }
 	has_queues 1 2 && net_ping 0 || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop

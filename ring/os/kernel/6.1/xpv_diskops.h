@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A disk's operations and flags, in kernels whose getgeo() is given a block device. */
+/* A disk's operations, flags and kind, in kernels whose getgeo() is given a block device. */
 #ifndef XPV_DISKOPS_H
 #define XPV_DISKOPS_H
 
@@ -14,6 +14,12 @@ typedef struct block_device xpv_getgeo_arg;
 static inline struct gendisk *xpv_getgeo_disk(xpv_getgeo_arg *arg)
 {
 	return arg->bd_disk;
+}
+
+/* Whether it has a head that takes its time. */
+static inline bool xpv_bdev_rot(struct block_device *bdev)
+{
+	return !bdev_nonrot(bdev);
 }
 
 #endif
