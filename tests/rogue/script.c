@@ -60,11 +60,15 @@
 	FIELDS(slot, seg, .last, "last"), \
 	FIELDS(slot, ind.gref, , "list")
 #define BLK_RESPONSE(rsp) \
-	FIELD(rsp, id, "id"), FIELD(rsp, op, "op"), FIELD(rsp, status, "status")
+	FIELD(rsp, id, "id"), FIELD(rsp, op, "op"), FIELD(rsp, status, "status"), FIELD(rsp, pad, "pad")
 
 static const struct field blk_request[] = { BLK_REQUEST(struct xpv_blk_slot64), {} };
 static const struct field blk_request32[] = { BLK_REQUEST(struct xpv_blk_slot32), {} };
-static const struct field blk_response[] = { BLK_RESPONSE(struct xpv_blk_rsp64), {} };
+static const struct field blk_response[] = {
+	BLK_RESPONSE(struct xpv_blk_rsp64),
+	FIELD(struct xpv_blk_rsp64, pad2, "pad2"),
+	{}
+};
 static const struct field blk_response32[] = { BLK_RESPONSE(struct xpv_blk_rsp32), {} };
 
 static const struct field segment[] = {

@@ -68,13 +68,13 @@ rogue_said() {
 }
 
 # All scripts by one command: to ask the guest takes as long as a script.
-rogue_front() { # KIND DEVID
+rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 	local scripts
 	scripts=$(rogue_scripts front "$1" | paste -s -d ' ')
 	mark
 	GUEST_LIMIT=400 guest "cd /xpv/rogue/front/$1 && for s in $scripts; do
 			echo \"lab: \$s\" >/dev/kmsg
-			why=\$(/xpv/rogue/rogue-front $1 $2 \$s 2>&1)
+			why=\$(/xpv/rogue/rogue-front ${1%-*} $2 \$s 2>&1)
 			echo \"\$s \$? \$why\"
 		done" >$lab/out/rogue.log
 	# shellcheck disable=SC2086
@@ -103,18 +103,29 @@ rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
 
 rogue_attach() {
 	queues 2 1 || return
-	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" || { echo "xl block-attach failed"; return 1; }
+	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" &&
+		make_disk rogue-ro discard=1 && timeout 60 xl block-attach guest "format=raw,vdev=xvdg,access=ro,target=/dev/rogue-ro" ||
+		{ echo "xl block-attach failed"; return 1; }
 	timeout 60 xl network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
 
 rogue_detach() {
-	timeout 60 xl block-detach guest xvdd || { echo "xl block-detach failed"; return 1; }
+	timeout 60 xl block-detach guest xvdd && timeout 60 xl block-detach guest xvdg || { echo "xl block-detach failed"; return 1; }
 	timeout 60 xl network-detach guest 6 || { echo "xl network-detach failed"; return 1; }
-	until_ok 20 no_backend vbd 51760 && until_ok 20 no_backend vif 6 || { echo "the rogue's backends stay"; return 1; }
+	until_ok 20 no_backend vbd 51760 && until_ok 20 no_backend vbd 51808 && until_ok 20 no_backend vif 6 && drop_disk rogue-ro ||
+		{ echo "the rogue's backends stay"; return 1; }
 }
 
-# Broadcasts, which the bridge brings to every vif.
-rogue_noise() { exec ping -q -b -i 0.05 10.0.0.255 >/dev/null 2>&1 3>&-; }
+# Broadcasts, which the bridge brings to every vif; and somebody who looks at all that is shown, while
+# it comes and goes (CVE-2026-100082).
+rogue_noise() {
+	ping -q -b -i 0.05 10.0.0.255 &
+	trap 'kill $!' EXIT
+	trap exit TERM
+	while sleep 0.1; do
+		cat /sys/bus/xen-backend/devices/*/statistics/* /sys/kernel/debug/xpv-*/*
+	done
+} >/dev/null 2>&1 3>&-
 
 attack_backends() {
 	local noise
@@ -122,6 +133,7 @@ attack_backends() {
 	rogue_noise &
 	noise=$!
 	rogue_front vbd 51760
+	rogue_front vbd-ro 51808
 	rogue_front vif 6
 	kill $noise
 	wait $noise
