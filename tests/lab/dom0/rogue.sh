@@ -123,7 +123,7 @@ rogue_noise() {
 	trap 'kill $!' EXIT
 	trap exit TERM
 	while sleep 0.1; do
-		cat /sys/bus/xen-backend/devices/*/statistics/* /sys/kernel/debug/xpv-*/*
+		cat /sys/bus/xen-backend/devices/*/statistics/* /sys/kernel/debug/xpv-*/* /sys/class/net/vif*/statistics/*
 	done
 } >/dev/null 2>&1 3>&-
 
