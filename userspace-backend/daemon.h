@@ -117,6 +117,7 @@ struct disk {
 	struct journal *journal;
 	bool stopping;		/* its queues are being drained */
 	u32 news;		/* atomic */
+	struct disk_stats past;	/* of queues that are no more */
 
 	/* How much it may have; the lock is taken only where there is a limit. */
 	bool limited;
