@@ -13,7 +13,7 @@
 #ifndef XPV_BLKD_STORE_H
 #define XPV_BLKD_STORE_H
 
-#include <xpv/xpv_os.h>
+#include "xpv_os.h"
 
 struct worker;
 struct io_uring_sqe;
