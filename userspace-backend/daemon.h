@@ -18,6 +18,7 @@
 
 #include <xpv/blkif.h>
 #include <xpv/rate.h>
+#include <xpv/ring.h>
 #include <xpv/state.h>
 
 #include <pthread.h>
@@ -29,6 +30,8 @@
 
 #define MAX_WORKERS	16u
 #define MAX_QUEUES	16u	/* of a disk */
+#define MAX_NBD_CONNECTIONS 16u
+#define CONFIG_WHY	256	/* bytes for what is wrong with the file */
 
 struct config {
 	unsigned int workers;		/* threads; 0: one for each CPU, at most 4 */
@@ -36,10 +39,20 @@ struct config {
 	unsigned int max_ring_order;	/* offered; 0 to 4: pages of a ring, as a power of two */
 	unsigned int poll_us;		/* to look for work before sleeping, up to 1000; 0: never */
 	unsigned int drain_s;		/* to wait for requests in flight before the end */
+	unsigned int nbd_connections;	/* to a server that takes several for a disk */
+	unsigned int nbd_timeout_s;	/* until a request without an answer has failed */
 	char *run_dir;			/* sockets, and what is in flight */
+	char *metrics;			/* address for serve(); empty: none */
 };
 
 extern struct config config;
+
+/*
+ * *@c as @file says, and by default where it says nothing; NULL: all by default. -EINVAL with one
+ * line in @why, CONFIG_WHY bytes, leaves nothing to free.
+ */
+int config_load(struct config *c, const char *file, char *why);
+void config_free(struct config *c);
 
 /* --- log.c; any thread --- */
 
