@@ -8,13 +8,14 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 CFLAGS ?= -O2 -g
 XPV_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iring/os/user
+DAEMON_CFLAGS := -D_GNU_SOURCE -Iuserspace-backend
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config
+daemon_units := vdev config control
 daemon_sources := $(wildcard userspace-backend/*.c)
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
@@ -61,10 +62,11 @@ $(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
 # Those of the daemon, each with what it is made of.
 $(O)/unit/test_vdev: of := userspace-backend/vdev.c
 $(O)/unit/test_config: of := userspace-backend/config.c -linih
+$(O)/unit/test_control: of := $(addprefix userspace-backend/,serve.c control.c metrics.c vdev.c) -ljson-c
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(headers)
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -Iuserspace-backend $(SANITIZE) $< $(of) -lcmocka -o $@
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) $(SANITIZE) $< $(of) -lcmocka -o $@
 
 $(O)/stress/%: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
