@@ -15,7 +15,7 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control
+daemon_units := vdev config control blkctl
 daemon_sources := $(wildcard userspace-backend/*.c)
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
@@ -63,6 +63,7 @@ $(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
 $(O)/unit/test_vdev: of := userspace-backend/vdev.c
 $(O)/unit/test_config: of := userspace-backend/config.c -linih
 $(O)/unit/test_control: of := $(addprefix userspace-backend/,serve.c control.c metrics.c vdev.c) -ljson-c
+$(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(headers)
 	$(call say,CC,$@)
