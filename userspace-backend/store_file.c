@@ -6,7 +6,6 @@
  * go of it when the last request of a process that was killed has ended, and not before. That is when it
  * may be opened again.
  */
-#define _GNU_SOURCE
 #include "store.h"
 
 #include <fcntl.h>
