@@ -15,7 +15,13 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl
+daemon_units := vdev config control blkctl arena blkd blkd_killed blkd_nbd
+# The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c queue.c request.c \
+	store.c store_fault.c store_file.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
+loop := tests/fake/loop.c tests/fake/front.c
+# Static: the library's version would otherwise be that of the machine that builds.
+URING := -l:liburing.a
 daemon_sources := $(wildcard userspace-backend/*.c)
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
@@ -64,10 +70,14 @@ $(O)/unit/test_vdev: of := userspace-backend/vdev.c
 $(O)/unit/test_config: of := userspace-backend/config.c -linih
 $(O)/unit/test_control: of := $(addprefix userspace-backend/,serve.c control.c metrics.c vdev.c) -ljson-c
 $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
+$(O)/unit/test_arena: of := userspace-backend/arena.c
+$(O)/unit/test_blkd $(O)/unit/test_blkd_killed: of := $(blkd_core) $(loop) tests/fake/load.c $(URING)
+$(O)/unit/test_blkd_nbd: of := $(blkd_core) userspace-backend/nbd.c userspace-backend/store_nbd.c $(loop) tests/fake/load.c $(URING) -lnbd
 
-$(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(headers)
+$(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) $(SANITIZE) $< $(of) -lcmocka -o $@
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(SANITIZE) \
+		$< $(of) -pthread -lcmocka -o $@
 
 $(O)/stress/%: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)

@@ -91,7 +91,6 @@ struct disk_stats {
 /* What a worker leaves word of; bits of disk.news. */
 enum disk_news {
 	DISK_BROKEN,		/* a ring can't be true */
-	DISK_DRAINED,		/* a queue that was stopped has nothing in flight */
 	DISK_NO_FLUSH,		/* the store can't do it after all */
 	DISK_NO_DISCARD,
 };

@@ -21,6 +21,11 @@ void disk_tell(struct disk *d, enum disk_news news)
 	eventfd_write(news_fd, 1);
 }
 
+void disks_drained(void)
+{
+	eventfd_write(news_fd, 1);
+}
+
 static void hear(void *arg)
 {
 	struct disk *d, *next;
@@ -33,7 +38,7 @@ static void hear(void *arg)
 		u32 news = __atomic_exchange_n(&d->news, 0, __ATOMIC_ACQUIRE);
 
 		next = d->next;
-		if (news)
+		if (news || d->stopping)
 			disk_news(d, news);
 	}
 }

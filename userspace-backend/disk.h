@@ -31,11 +31,14 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 
 /*
  * Take no more requests, and when all that are in flight have been answered, let go of the rings. -EAGAIN
- * until then: DISK_DRAINED tells when to call again. With @keep what the journal holds is kept.
+ * until then: disk_news() is when to call again. With @keep what the journal holds is kept.
  */
 int disk_disconnect(struct disk *d, bool keep);
 
-/* A worker has left word: bits of enum disk_news. xenbus.c has it, and the loopback test. */
+/* Any thread: look at the disks that are being drained. */
+void disks_drained(void);
+
+/* A worker has left word, bits of enum disk_news, or the disk may have drained. xenbus.c has it, and tests. */
 void disk_news(struct disk *d, u32 news);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A queue's life. The main thread maps its ring; all else is done on its worker's thread. */
 #include "queue.h"
+#include "disk.h"
 
 static void list_all(struct queue *q)
 {
@@ -166,9 +167,9 @@ bool queue_let_go(struct queue *q)
 	worker_set_port(q->worker, (u32)q->port, NULL);
 	channel_unbind(q->worker->channels, (u32)q->port);
 	d->store.ops->detach(q->lane);
-	/* Pairs with the acquire in queue_stop() and in the disk's: @q may be freed from now on. */
+	/* Pairs with the acquire in queue_stop() and in the disk's: from now on @q and @d may be freed. */
 	__atomic_store_n(&q->drained, true, __ATOMIC_RELEASE);
-	disk_tell(d, DISK_DRAINED);
+	disks_drained();
 	return true;
 }
 

@@ -128,7 +128,7 @@ struct queue {
 struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w, const struct ring_info *info,
 			  bool recover, int *err);
 
-/* Main thread: take no more requests. The disk is told DISK_DRAINED when the last has been answered. */
+/* Main thread: take no more requests. disks_drained() is called when the last has been answered. */
 void queue_stop(struct queue *q);
 
 /* Main thread: it has drained; let go of all it has. */

@@ -322,7 +322,7 @@ static void submit(struct request *r)
 }
 
 /* The store does not do what it said it could: nor do we offer it any more. */
-static void revoke(const struct request *r)
+static void take_back(const struct request *r)
 {
 	if (r->entry->req.op == XPV_BLK_FLUSH)
 		disk_tell(r->q->disk, DISK_NO_FLUSH);
@@ -335,7 +335,7 @@ static void stored(struct io *io, int err)
 	struct request *r = (struct request *)io;
 
 	if (unlikely(err == -EOPNOTSUPP))
-		revoke(r);
+		take_back(r);
 	/* A flush that brings data has them written behind it. */
 	if (!err && r->entry->req.op == XPV_BLK_FLUSH && r->entry->req.nr_segs && !r->flushed) {
 		r->flushed = true;
