@@ -167,4 +167,9 @@ void disk_stats(const struct disk *d, struct disk_stats *sum);
 /* Any thread: leave word for the main thread. */
 void disk_tell(struct disk *d, enum disk_news news);
 
+/* --- control.c, metrics.c: from now on they are answered; else why not, SERVE_WHY bytes --- */
+
+int control_start(char *why);
+int metrics_start(char *why);
+
 #endif

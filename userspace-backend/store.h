@@ -114,6 +114,7 @@ struct store_ops {
 int store_open(struct store *s, const char *target, char *why);
 void store_close(struct store *s);
 
-extern const struct store_ops store_file, store_null, store_fault, store_nbd;
+extern const struct store_ops store_file, store_null, store_fault;
+extern const struct store_ops store_nbd, store_nbds, store_nbd_unix, store_nbds_unix;
 
 #endif

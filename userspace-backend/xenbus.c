@@ -16,6 +16,7 @@
 #include "node.h"
 #include "queue.h"
 
+#include <stdarg.h>
 #include <unistd.h>
 
 #define KIND		"backend/vbd3"
@@ -31,16 +32,19 @@
 static void (*drained)(void);		/* set once no more is to be served */
 
 /* To the log and to xenstore, but not as often as a peer can make us. */
-#define complain(d, ...)							\
-	do {									\
-		char text_[STORE_WHY];						\
-										\
-		snprintf(text_, sizeof(text_), __VA_ARGS__);			\
-		if ((d)->complaints++ < COMPLAINTS) {				\
-			log_error("%s: %s", (d)->name, text_);			\
-			node_write(XBT_NULL, (d)->path, "error", "%s", text_);	\
-		}								\
-	} while (0)
+static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const char *format, ...)
+{
+	char text[2 * STORE_WHY];
+	va_list args;
+
+	if (d->complaints++ >= COMPLAINTS)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_error("%s: %s", d->name, text);
+	node_write(XBT_NULL, d->path, "error", "%s", text);
+}
 
 static void look(struct disk *d);
 
