@@ -17,12 +17,15 @@ headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 daemon_units := vdev config control blkctl arena blkd blkd_killed blkd_nbd
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
-blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c queue.c request.c \
-	store.c store_fault.c store_file.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
+	store.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
-# Static: the library's version would otherwise be that of the machine that builds.
+# Static: their versions would otherwise be those of the machine that builds.
 URING := -l:liburing.a
+INIH := -l:libinih.a
 daemon_sources := $(wildcard userspace-backend/*.c)
+blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
+blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
@@ -50,7 +53,7 @@ install: modules
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 	$(Q)install -D -m 644 xpv-blacklist.conf $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf
 
-user: $(O)/libxpvring.a
+user: $(O)/libxpvring.a $(O)/xpv-blkd $(O)/xpv-blkctl
 
 $(O)/libxpvring.a: $(patsubst ring/%.c,$(O)/ring/%.o,$(ring))
 	$(call say,AR,$@)
@@ -60,6 +63,18 @@ $(O)/ring/%.o: ring/%.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(CFLAGS) -c $< -o $@
 
+$(O)/userspace-backend/%.o: userspace-backend/%.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) $(CFLAGS) -c $< -o $@
+
+$(O)/xpv-blkd: $(blkd:%.c=$(O)/%.o) $(O)/libxpvring.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(URING) $(INIH) -lnbd -ljson-c -lxenstore -lxengnttab -lxenevtchn -pthread -o $@
+
+$(O)/xpv-blkctl: $(blkctl:%.c=$(O)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -ljson-c -o $@
+
 $(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -Itests/fake $(SANITIZE) \
@@ -67,12 +82,12 @@ $(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
 
 # Those of the daemon, each with what it is made of.
 $(O)/unit/test_vdev: of := userspace-backend/vdev.c
-$(O)/unit/test_config: of := userspace-backend/config.c -linih
+$(O)/unit/test_config: of := userspace-backend/config.c $(INIH)
 $(O)/unit/test_control: of := $(addprefix userspace-backend/,serve.c control.c metrics.c vdev.c) -ljson-c
 $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
+
 $(O)/unit/test_arena: of := userspace-backend/arena.c
-$(O)/unit/test_blkd $(O)/unit/test_blkd_killed: of := $(blkd_core) $(loop) tests/fake/load.c $(URING)
-$(O)/unit/test_blkd_nbd: of := $(blkd_core) userspace-backend/nbd.c userspace-backend/store_nbd.c $(loop) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)

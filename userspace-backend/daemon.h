@@ -119,6 +119,8 @@ struct disk {
 	bool readonly, cdrom, removable, discard_enabled;
 	bool online;		/* the toolstack wants it */
 	bool dirty;		/* a watch has told of it */
+	bool recovering;	/* waits for its store, to go on where a process before us was */
+	unsigned int retries, complaints;
 
 	/* disk.c: */
 	struct store store;	/* open if store.ops */

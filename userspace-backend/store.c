@@ -4,10 +4,8 @@
 
 #include <stdio.h>
 
-/* Of those that this program is built with; the others are NULL. */
 static const struct store_ops *const kinds[] = {
-	&store_file, &store_null, &store_fault,
-	&store_nbd, &store_nbds, &store_nbd_unix, &store_nbds_unix,
+	&store_file, &store_null, &store_fault, &store_nbd, &store_nbds, &store_nbd_unix, &store_nbds_unix,
 };
 
 int store_open(struct store *s, const char *target, char *why)
@@ -19,7 +17,7 @@ int store_open(struct store *s, const char *target, char *why)
 	if (target[0] == '/')
 		s->ops = &store_file;
 	for (i = 0; !s->ops && i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i] && target[n] && strlen(kinds[i]->kind) == n && !memcmp(kinds[i]->kind, target, n))
+		if (target[n] && strlen(kinds[i]->kind) == n && !memcmp(kinds[i]->kind, target, n))
 			s->ops = kinds[i];
 	if (!s->ops) {
 		snprintf(why, STORE_WHY, "%.100s: no such kind of target; a file's begins with a slash", target);

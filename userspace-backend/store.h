@@ -115,9 +115,6 @@ int store_open(struct store *s, const char *target, char *why);
 void store_close(struct store *s);
 
 extern const struct store_ops store_file, store_null, store_fault;
-
-/* Without libnbd the program is built without these. */
-extern const struct store_ops store_nbd __attribute__((weak)), store_nbds __attribute__((weak));
-extern const struct store_ops store_nbd_unix __attribute__((weak)), store_nbds_unix __attribute__((weak));
+extern const struct store_ops store_nbd, store_nbds, store_nbd_unix, store_nbds_unix;
 
 #endif
