@@ -29,14 +29,15 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
-.PHONY: all help modules install user unit stress rogue lint demo check check-long bench clean
+.PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench clean
 
 all: modules user
 
 help:
 	@echo 'make modules [KDIR=...]  the kernel modules, for the running or the given kernel'
 	@echo 'make install [KDIR=...]  install them, and keep the in-tree drivers from loading'
-	@echo 'make user                libxpvring.a'
+	@echo 'make user                libxpvring.a, xpv-blkd and xpv-blkctl'
+	@echo 'make install-blkd        install the userspace block backend, its tool, script and service'
 	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk]'
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
@@ -52,6 +53,14 @@ modules:
 install: modules
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 	$(Q)install -D -m 644 xpv-blacklist.conf $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf
+
+# Settings that somebody made stay.
+install-blkd: $(O)/xpv-blkd $(O)/xpv-blkctl
+	$(Q)install -D -t $(DESTDIR)/usr/sbin $^
+	$(Q)install -D -t $(DESTDIR)/etc/xen/scripts userspace-backend/block-xpv
+	$(Q)install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system userspace-backend/xpv-blkd.service
+	$(Q)install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(wildcard userspace-backend/*.8)
+	$(Q)[ -e $(DESTDIR)/etc/xpv-blkd.conf ] || install -D -m 644 -t $(DESTDIR)/etc userspace-backend/xpv-blkd.conf
 
 user: $(O)/libxpvring.a $(O)/xpv-blkd $(O)/xpv-blkctl
 
