@@ -44,7 +44,8 @@ static void wrong(const char *what)
 
 static void unreachable(const char *what)
 {
-	fprintf(stderr, "xpv-blkctl: xpv-blkd does not answer on %s: %s; systemctl start xpv-blkd\n", ctl.socket, what);
+	fprintf(stderr, "xpv-blkctl: xpv-blkd does not answer on %s: %s; systemctl start xpv-blkd\n",
+		ctl.socket, what);
 	exit(UNREACHABLE);
 }
 
@@ -115,7 +116,9 @@ static struct json_object *question(const char *cmd, const char *key, const char
 
 static void show_json(struct json_object *disks)
 {
-	printf("%s\n", json_object_to_json_string_ext(disks, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	const int how = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+	printf("%s\n", json_object_to_json_string_ext(disks, how));
 }
 
 static int list(int argc, char **argv)

@@ -71,8 +71,8 @@ void show_list(struct json_object *disks)
 	for (i = 0; i < json_object_array_length(disks); i++) {
 		struct json_object *d = json_object_array_get_idx(disks, i);
 
-		printf("%-12s %-8s %-12s %-4s %6s %6s  %s\n", get_text(d, "disk"), get_text(d, "vdev"), get_text(d, "state"),
-		       get_truth(d, "readonly") ? "r" : "w", brief(get_number(d, "bytes"), 1024, size),
+		printf("%-12s %-8s %-12s %-4s %6s %6s  %s\n", get_text(d, "disk"),
+		       get_text(d, "vdev"), get_text(d, "state"), get_truth(d, "readonly") ? "r" : "w", brief(get_number(d, "bytes"), 1024, size),
 		       get_text(d, "queues"), get_text(d, "target"));
 	}
 }
@@ -96,9 +96,10 @@ static void show_row(struct json_object *d, struct json_object *was, double seco
 	printf("%-12s %-8s", get_text(d, "disk"), get_text(d, "vdev"));
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {
 		u64 now = get_number(s, columns[i]), then = get_number(was, columns[i]);
+		u32 base = strstr(columns[i], "bytes") ? 1024 : 1000;
 
 		/* Of a guest that left and came again the count is a new one. */
-		printf(" %8s", brief(now >= then ? (now - then) / seconds : 0, strstr(columns[i], "bytes") ? 1024 : 1000, text));
+		printf(" %8s", brief(now >= then ? (now - then) / seconds : 0, base, text));
 	}
 	printf(" %8s\n", get_text(s, "inflight"));
 }

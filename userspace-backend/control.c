@@ -285,12 +285,13 @@ static size_t whole_line(const char *in, size_t len)
 
 static bool answer(char *request, FILE *out)
 {
+	const int how = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
 	struct question q = { .in = json_tokener_parse(request), .out = json_object_new_object() };
 
 	put_truth(q.out, "ok", true);
 	if (obey(&q))
 		put_truth(q.out, "ok", false);
-	fprintf(out, "%s\n", json_object_to_json_string_ext(q.out, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(out, "%s\n", json_object_to_json_string_ext(q.out, how));
 	json_object_put(q.in);
 	json_object_put(q.out);
 	return true;

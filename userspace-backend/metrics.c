@@ -25,13 +25,15 @@ static const struct line {
 	{ NULL, NULL, NULL, NULL, "op=\"write\"", OF(writes, 1) },
 	{ NULL, NULL, NULL, NULL, "op=\"flush\"", OF(flushes, 1) },
 	{ NULL, NULL, NULL, NULL, "op=\"discard\"", OF(discards, 1) },
-	{ "xpv_blkd_transferred_bytes", "counter", "bytes", "Data of these requests.", "op=\"read\"", OF(read_sectors, 512) },
+	{ "xpv_blkd_transferred_bytes", "counter", "bytes", "Data of these requests.",
+	  "op=\"read\"", OF(read_sectors, 512) },
 	{ NULL, NULL, NULL, NULL, "op=\"write\"", OF(write_sectors, 512) },
 	{ "xpv_blkd_errors", "counter", NULL, "Requests answered with an error.", NULL, OF(errors, 1) },
 	{ "xpv_blkd_waits", "counter", NULL, "Requests that waited for a buffer.", NULL, OF(waits, 1) },
 	{ "xpv_blkd_events", "counter", NULL, "Wake-ups by the guest.", NULL, OF(events, 1) },
 	{ "xpv_blkd_notifies", "counter", NULL, "Wake-ups of the guest.", NULL, OF(notifies, 1) },
-	{ "xpv_blkd_inflight_requests", "gauge", "requests", "Requests taken and not answered yet.", NULL, OF(inflight, 1) },
+	{ "xpv_blkd_inflight_requests", "gauge", "requests", "Requests taken and not answered yet.",
+	  NULL, OF(inflight, 1) },
 	{ "xpv_blkd_size_bytes", "gauge", "bytes", "Size of the disk.", NULL, SIZE, 0, 1 },
 	{ "xpv_blkd_connected", "gauge", NULL, "1 if the guest's driver is connected.", NULL, CONNECTED, 0, 1 },
 };
@@ -91,7 +93,10 @@ static size_t whole_head(const char *in, size_t len)
 static bool answer(char *request, FILE *out)
 {
 	if (strncmp(request, "GET ", 4)) {
-		fputs("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", out);
+		fputs("HTTP/1.1 405 Method Not Allowed\r\n"
+		      "Allow: GET\r\n"
+		      "Content-Length: 0\r\n"
+		      "Connection: close\r\n\r\n", out);
 		return false;
 	}
 	fputs("HTTP/1.1 200 OK\r\n"

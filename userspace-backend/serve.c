@@ -219,7 +219,8 @@ static int listen_path(const char *path, char *why)
 	mode_t mask;
 
 	if (strlen(path) >= sizeof(sun.sun_path))
-		return say(why, -EINVAL, "%.100s...: a socket's path has at most %zu bytes", path, sizeof(sun.sun_path) - 1);
+		return say(why, -EINVAL, "%.100s...: a socket's path has at most %zu bytes", path,
+			   sizeof(sun.sun_path) - 1);
 	strcpy(sun.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
