@@ -15,9 +15,9 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl arena blkd blkd_killed
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
-blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c queue.c request.c \
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
 # Static: their versions would otherwise be those of the machine that builds.
@@ -29,14 +29,15 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
-.PHONY: all help modules install user unit stress rogue lint demo check check-long bench clean
+.PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench clean
 
 all: modules user
 
 help:
 	@echo 'make modules [KDIR=...]  the kernel modules, for the running or the given kernel'
 	@echo 'make install [KDIR=...]  install them, and keep the in-tree drivers from loading'
-	@echo 'make user                libxpvring.a'
+	@echo 'make user                libxpvring.a, xpv-blkd and xpv-blkctl'
+	@echo 'make install-blkd        install the userspace block backend, its tool, script and service'
 	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk]'
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
@@ -52,6 +53,14 @@ modules:
 install: modules
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 	$(Q)install -D -m 644 xpv-blacklist.conf $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf
+
+# Settings that somebody made stay.
+install-blkd: $(O)/xpv-blkd $(O)/xpv-blkctl
+	$(Q)install -D -t $(DESTDIR)/usr/sbin $^
+	$(Q)install -D -t $(DESTDIR)/etc/xen/scripts userspace-backend/block-xpv
+	$(Q)install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system userspace-backend/xpv-blkd.service
+	$(Q)install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(wildcard userspace-backend/*.8)
+	$(Q)[ -e $(DESTDIR)/etc/xpv-blkd.conf ] || install -D -m 644 -t $(DESTDIR)/etc userspace-backend/xpv-blkd.conf
 
 user: $(O)/libxpvring.a $(O)/xpv-blkd $(O)/xpv-blkctl
 
@@ -86,8 +95,9 @@ $(O)/unit/test_config: of := userspace-backend/config.c $(INIH)
 $(O)/unit/test_control: of := $(addprefix userspace-backend/,serve.c control.c metrics.c vdev.c) -ljson-c
 $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
+$(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
-$(O)/unit/test_blkd $(O)/unit/test_blkd_killed: of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)

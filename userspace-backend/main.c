@@ -5,6 +5,7 @@
 #include "notify.h"
 #include "world.h"
 #include "xenbus.h"
+#include "xentop.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -126,6 +127,8 @@ static int start(void)
 
 	if (!err)
 		err = lock();
+	if (!err)
+		err = xentop_start();
 	if (err)
 		return err;
 	err = world_open();
@@ -185,6 +188,7 @@ int main(int argc, char **argv)
 	log_info("serving, with %u thread%s", disks_workers(), disks_workers() == 1 ? "" : "s");
 	loop_run();
 
+	xentop_stop();
 	xenbus_stop();
 	disks_stop();
 	world_close();

@@ -15,6 +15,7 @@
 #include "disk.h"
 #include "node.h"
 #include "queue.h"
+#include "xentop.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -249,6 +250,7 @@ static void forget(struct disk *d)
 	snprintf(path, sizeof(path), "%s/state", d->front);
 	xs_unwatch(node_store, path, FRONT_TOKEN);
 	log_info("%s: gone", d->name);
+	xentop_remove(d);
 	disk_free(d);
 }
 
@@ -419,6 +421,8 @@ static void adopt(u16 domid, u32 devid)
 		d->state = XPV_INITIALISING;
 	snprintf(watch, sizeof(watch), "%s/state", d->front);
 	xs_watch(node_store, watch, FRONT_TOKEN);
+	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
+	xentop_add(d);
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
 	else if (node_number_or(path, OPENED, 0))
