@@ -78,10 +78,18 @@ disk_seen_by_dom0() {
 	[ "$theirs" = "$mine" ] || { echo "the guest reads other data than dom0 wrote"; return 1; }
 }
 
+blkd_flushes() { xpv-blkctl stats --json | tr ',{' '\n\n' | awk -F : '/"flushes"/ { n += $2 } END { print n + 0 }'; }
+
 # A write is safe when the guest's fsync returns: the disk has a cache, so the backend has to be
 # asked to empty it. Backends in dom0's kernel count that.
 disk_flush() {
 	local count=/sys/bus/xen-backend/devices/vbd-$domid-51728/statistics/f_req before
+	if [ "$back" = blkd ]; then
+		before=$(blkd_flushes)
+		VERIFY_SIZE=1m guest_verify xvdb randwrite 4k --fsync=4 || { echo "fio's verification failed"; return 1; }
+		[ $(($(blkd_flushes) - before)) -ge 60 ] || { echo "$(($(blkd_flushes) - before)) flushes came, 64 were asked for"; return 1; }
+		return
+	fi
 	if [ "$back" = qdisk ]; then
 		guest 'grep -q "write back" /sys/block/xvdb/queue/write_cache' || { echo "the disk has no cache to flush"; return 1; }
 		return
@@ -178,7 +186,12 @@ detach_net() {
 	until_ok 20 no_backend vif 1 || { echo "dom0 still has the backend of vif 1"; return 1; }
 }
 
-no_backend() { [ ! -e "/sys/bus/xen-backend/devices/$1-$domid-$2" ] && [ ! -e "/sys/bus/xen-backend/devices/$back-$domid-$2" ]; }
+no_backend() {
+	local kind
+	for kind in "$1" qdisk vbd3; do
+		[ ! -e "/sys/bus/xen-backend/devices/$kind-$domid-$2" ] || return
+	done
+}
 
 # Both devices busy while two more come, work and go.
 attach_under_load() {
@@ -244,7 +257,7 @@ bound_drivers() {
 	local drivers
 	evidence >$lab/out/evidence
 	cat $lab/out/evidence
-	drivers=$(awk '$2 ~ /^v[bi][df]-/ { print $1 "-" $4 }' $lab/out/evidence | sort | tr '\n' ' ')
+	drivers=$(awk '$2 ~ /^v(bd3?|if)-/ { print $1 "-" $4 }' $lab/out/evidence | sort | tr '\n' ' ')
 	[ "$drivers" = "$(expected_drivers)" ] || { echo "bound: $drivers"; return 1; }
 }
 
@@ -253,6 +266,7 @@ expected_drivers() {
 	[ "$back" != xpv ] || back_blk=dom0-xpv-vbd back_net=dom0-xpv-vif
 	[ "$front" != xpv ] || front_blk=guest-xpv-vbd front_net=guest-xpv-vif
 	[ "$back" != qdisk ] || back_blk=''
+	[ "$back" != blkd ] || back_blk=dom0-xpv-blkd back_net=dom0-xpv-vif
 	printf '%s\n' $back_blk $back_net $front_blk $front_net | sort | tr '\n' ' '
 }
 
@@ -265,7 +279,7 @@ pairing() {
 	: >$lab/out/guest/guest-guest.log
 	# In-tree blkfront is who asks for several queues by itself, and for larger rings when told to.
 	GUEST_VCPUS=1 FRONT_OPTIONS=''
-	[ "$2:$3" != linux:xpv ] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
+	[[ $2:$3 != linux:@(xpv|blkd) ]] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
 	verdict start start_guest "$1" "$2" "$3"
 	if [ -n "$domid" ] && [ "$ready" = 1 ]; then
 		verdict drivers bound_drivers
