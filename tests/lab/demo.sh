@@ -51,6 +51,7 @@ scenario() {
 stage 'checking this machine'
 need_host
 stage 'installing missing packages'
+[ "$BACK" != blkd ] || host_packages+=("${user_packages[@]}")
 need_packages
 stage 'building the lab image (cached afterwards)'
 logged "$top/build/lab/image.log" "$lab/image.sh" || die 'the image could not be built'

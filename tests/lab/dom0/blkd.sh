@@ -252,13 +252,16 @@ blkd_no_server() { ! pgrep qemu-nbd; }
 
 blkd_tests() {
 	verdict blkd-killed blkd_outlived KILL
-	verdict blkd-restarted blkd_outlived TERM
-	verdict blkd-late blkd_late
 	verdict blkd-no-target blkd_no_target
-	verdict blkd-in-use blkd_in_use
-	verdict blkd-tapback blkd_tapback
 	verdict blkd-seen blkd_seen
 	verdict blkd-xentop blkd_xentop
+}
+
+blkd_long_tests() {
+	verdict blkd-restarted blkd_outlived TERM
+	verdict blkd-late blkd_late
+	verdict blkd-in-use blkd_in_use
+	verdict blkd-tapback blkd_tapback
 	verdict blkd-limited blkd_limited
 	verdict blkd-resize blkd_resize
 	verdict blkd-holes blkd_holes

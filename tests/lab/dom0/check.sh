@@ -10,6 +10,8 @@
 . /run/lab/dom0/blkback.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
 . /run/lab/dom0/blkfront.sh
+# shellcheck source=tests/lab/dom0/blkd.sh
+. /run/lab/dom0/blkd.sh
 # shellcheck source=tests/lab/dom0/net.sh
 . /run/lab/dom0/net.sh
 
@@ -299,8 +301,10 @@ pairing() {
 		pv:xpv:xpv) attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
+		[ "$back" != blkd ] || blkd_tests
 		# Too long for every day.
 		if [ -n "${LAB_LONG-}" ]; then
+			[ "$back" != blkd ] || blkd_long_tests
 			[ "$back" != xpv ] || blkback_tests
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
 		fi
