@@ -180,7 +180,6 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 	d->journal = recover ? journal_find(d->name, n, slots) : journal_make(d->name, n, slots);
 	if (!d->journal)
 		return recover ? -EPROTO : -errno;
-	d->stopping = false;
 	err = start_queues(d, info, n, recover);
 	if (!err)
 		return 0;
@@ -224,6 +223,7 @@ int disk_disconnect(struct disk *d, bool keep)
 	}
 	journal_close(d->journal, !keep);
 	d->journal = NULL;
+	d->stopping = false;
 	return 0;
 }
 

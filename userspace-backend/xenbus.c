@@ -13,6 +13,7 @@
  */
 #include "xenbus.h"
 #include "disk.h"
+#include "handshake.h"
 #include "node.h"
 #include "queue.h"
 #include "xentop.h"
@@ -25,7 +26,6 @@
 #define PARAMS		"aio:"		/* libxl's word for "raw" */
 #define OPENED		"xpv-blkd-opened"	/* the script has been here */
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
-#define NO_ORDER	0xffu		/* there is no `ring-page-order` */
 #define RETRY_MS	50u		/* for a store that a process before us still uses */
 #define RETRIES		600u
 #define COMPLAINTS	10u		/* that one disk may cause */
@@ -49,162 +49,38 @@ static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const
 
 static void look(struct disk *d);
 
-/* --- what is offered --- */
-
-static u32 max_queues(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (config.max_queues)
-		return config.max_queues;
-	return cpus < 1 ? 1 : cpus < 4 ? (u32)cpus : 4;
-}
-
-static bool offer(struct disk *d)
-{
-	return node_write(XBT_NULL, d->path, "feature-max-indirect-segments", "%u", XPV_BLK_MAX_SEGS) &&
-	       node_write(XBT_NULL, d->path, "max-ring-page-order", "%u", config.max_ring_order) &&
-	       node_write(XBT_NULL, d->path, "multi-queue-max-queues", "%u", max_queues());
-}
-
-static bool write_geometry(struct disk *d, xs_transaction_t t)
-{
-	const struct store *s = &d->store;
-	u32 info = (d->cdrom ? XPV_VDISK_CDROM : 0) | (d->removable ? XPV_VDISK_REMOVABLE : 0) |
-		   (d->readonly ? XPV_VDISK_READONLY : 0);
-	bool ok;
-
-	ok = node_write(t, d->path, "sectors", "%llu", (unsigned long long)d->limits.capacity) &&
-	     node_write(t, d->path, "sector-size", "%u", s->sector) &&
-	     node_write(t, d->path, "physical-sector-size", "%u", s->physical) &&
-	     node_write(t, d->path, "info", "%u", info) &&
-	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
-	     node_write(t, d->path, "feature-barrier", "0") &&
-	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
-	if (ok && d->limits.discard)
-		ok = node_write(t, d->path, "discard-granularity", "%u", s->discard) &&
-		     node_write(t, d->path, "discard-alignment", "%u", s->discard_offset) &&
-		     node_write(t, d->path, "discard-secure", "0");
-	return ok;
-}
-
-/* All at once, so that a frontend never reads half of it. */
-static bool publish_geometry(struct disk *d)
-{
-	xs_transaction_t t;
-
-	do {
-		t = xs_transaction_start(node_store);
-		if (!t)
-			return false;
-		if (!write_geometry(d, t)) {
-			xs_transaction_end(node_store, t, true);
-			return false;
-		}
-		if (xs_transaction_end(node_store, t, false))
-			return true;
-	} while (errno == EAGAIN);
-	return false;
-}
+/* --- states --- */
 
 static bool publish_state(struct disk *d, enum xpv_state state)
 {
 	return node_write(XBT_NULL, d->path, "state", "%u", state);
 }
 
-/* --- what the frontend chose --- */
-
-/* What it chose for the disk as a whole. */
-struct choice {
-	u32 queues;
-	u32 order;		/* of each ring, or NO_ORDER */
-};
-
-/* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
-static int read_ring(const char *dir, u32 order, struct ring_info *info)
-{
-	u32 i;
-	int err = node_number(dir, "event-channel", &info->port);
-
-	info->pages = order == NO_ORDER ? 1 : 1u << order;
-	for (i = 0; !err && i < info->pages; i++) {
-		char name[sizeof("ring-ref") + 10];
-
-		snprintf(name, sizeof(name), "ring-ref%u", i);
-		err = order == NO_ORDER ? -ENOENT : node_number(dir, name, &info->gref[i]);
-		if (err && info->pages == 1)
-			err = node_number(dir, "ring-ref", &info->gref[i]);
-	}
-	return err;
-}
-
-/* Each node is read once. */
-static int negotiate(struct disk *d, struct choice *choice)
-{
-	char *protocol = node_read(d->front, "protocol");
-	int err = xpv_blk_abi(protocol, &d->abi);
-
-	free(protocol);
-	if (err)
-		return err;
-	choice->queues = node_number_or(d->front, "multi-queue-num-queues", 1);
-	if (!choice->queues || choice->queues > MAX_QUEUES)
-		return -EINVAL;
-	err = node_number(d->front, "ring-page-order", &choice->order);
-	if (err == -ENOENT)
-		choice->order = NO_ORDER;
-	else if (err || choice->order > XPV_RING_MAX_ORDER)
-		return -EINVAL;
-	return 0;
-}
-
-static int read_rings(struct disk *d, const struct choice *choice, struct ring_info *info)
-{
-	char dir[300];
-	u32 i;
-	int err = 0;
-
-	if (choice->queues == 1)
-		return read_ring(d->front, choice->order, info);
-	for (i = 0; !err && i < choice->queues; i++) {
-		snprintf(dir, sizeof(dir), "%s/queue-%u", d->front, i);
-		err = read_ring(dir, choice->order, &info[i]);
-	}
-	return err;
-}
-
-/* With @recover the limits on what may be chosen are those of the process before us, not ours. */
 static int connect_disk(struct disk *d, bool recover)
 {
 	struct ring_info info[MAX_QUEUES];
-	struct choice choice;
-	int err = negotiate(d, &choice);
+	u32 queues;
+	int err = handshake_read(d, recover, info, &queues);
 
-	if (!err && !recover && (choice.queues > max_queues() ||
-				 (choice.order != NO_ORDER && choice.order > config.max_ring_order)))
-		err = -EINVAL;
-	if (!err)
-		err = read_rings(d, &choice, info);
 	if (err) {
 		complain(d, "%s can't be read: %s", d->front, strerror(-err));
 		return err;
 	}
 	disk_measure(d);
-	err = disk_connect(d, info, choice.queues, recover);
+	err = disk_connect(d, info, queues, recover);
 	if (err) {
-		complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, choice.queues, strerror(-err));
+		complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
 	}
-	if (!publish_geometry(d)) {
+	if (!handshake_geometry(d)) {
 		complain(d, "xenstore: %s", strerror(errno));
 		return -EIO;
 	}
-	log_info("%s: %s, %u queue%s of %u page%s, %s", d->name, recover ? "going on" : "connected", choice.queues,
-		 choice.queues == 1 ? "" : "s", info[0].pages, info[0].pages == 1 ? "" : "s", d->target);
+	d->came = false;
+	log_info("%s: %s, %u queue%s of %u page%s, %s", d->name, recover ? "going on" : "connected", queues,
+		 queues == 1 ? "" : "s", info[0].pages, info[0].pages == 1 ? "" : "s", d->target);
 	return 0;
 }
-
-/* --- states --- */
 
 /* Do what @next takes, and publish it. -EAGAIN: not all is answered yet. */
 static int enter(void *data, enum xpv_state next)
@@ -212,7 +88,7 @@ static int enter(void *data, enum xpv_state next)
 	struct disk *d = data;
 	int err = 0;
 
-	if (next == XPV_INIT_WAIT && !offer(d))
+	if (next == XPV_INIT_WAIT && !handshake_offer(d))
 		err = -EIO;
 	else if (next == XPV_CONNECTED)
 		err = connect_disk(d, false);
@@ -326,6 +202,27 @@ static enum xpv_state state_of(const char *dir, enum xpv_state junk)
 	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
 }
 
+static void follow(struct disk *d, enum xpv_state front)
+{
+	enum xpv_state target;
+
+	/* It had come so far before: it has left and come back, and what is connected is no more. */
+	if (d->state == XPV_CONNECTED && front == XPV_INITIALISED && d->came)
+		d->anew = true;
+	if (d->anew) {
+		set_state(d, XPV_CLOSED);
+		if (d->state != XPV_CLOSED)
+			return;
+		d->anew = false;
+	}
+	target = xpv_back_target(d->state, front);
+	/* It has not seen yet that we are leaving. */
+	if (d->state == XPV_CLOSING && target == XPV_CONNECTED)
+		return;
+	d->came = front == XPV_CONNECTED;
+	set_state(d, target);
+}
+
 /* Look at @d anew, and make the moves that follow. @d may be gone afterwards. */
 static void look(struct disk *d)
 {
@@ -349,7 +246,7 @@ static void look(struct disk *d)
 		 (front == XPV_UNKNOWN || front == XPV_CLOSED || d->state < XPV_CONNECTED);
 	if (leaves && d->state == XPV_CLOSED)
 		fail(d);
-	set_state(d, leaves ? XPV_CLOSED : xpv_back_target(d->state, front));
+	follow(d, leaves ? XPV_UNKNOWN : front);
 }
 
 void disk_news(struct disk *d, u32 news)
@@ -359,7 +256,7 @@ void disk_news(struct disk *d, u32 news)
 	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
 		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
-		publish_geometry(d);
+		handshake_geometry(d);
 		for (i = 0; i < d->nr_queues; i++)
 			queue_set_limits(d->queue[i], &d->limits);
 	}
@@ -590,7 +487,7 @@ int disk_resize(struct disk *d)
 	for (i = 0; i < d->nr_queues; i++)
 		queue_set_limits(d->queue[i], &d->limits);
 	/* That the state is written again tells the frontend to look. */
-	if (d->state == XPV_CONNECTED && (!publish_geometry(d) || !publish_state(d, XPV_CONNECTED)))
+	if (d->state == XPV_CONNECTED && (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED)))
 		return -EIO;
 	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
 	return 0;

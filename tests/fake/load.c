@@ -70,8 +70,9 @@ void make_fronts(unsigned int n, u32 pages, enum xpv_blk_abi abi)
 	u32 i;
 
 	loop_reset();
+	/* Page 0 is what garbage names most often. */
 	for (i = 0; i < n; i++)
-		front_make(&front[i], abi, i * pages, pages, i);
+		front_make(&front[i], abi, 1 + i * pages, pages, i);
 	fronts = n;
 }
 

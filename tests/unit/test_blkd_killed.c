@@ -2,6 +2,7 @@
 /* The userspace backend as a process that is killed, and followed by another, while a frontend waits. */
 #include "test.h"
 
+#include <journal.h>
 #include <load.h>
 
 #include <signal.h>
@@ -36,9 +37,26 @@ static pid_t spawn(bool recover)
 	return pid;
 }
 
+/* What the journal of the one that was killed holds. */
+static u32 in_flight(void)
+{
+	struct journal *j = journal_find("7/51712", 2, front[0].ring.size);
+	u32 q, i, n = 0;
+
+	assert_non_null(j);
+	for (q = 0; q < 2; q++) {
+		struct journal_ring *r = journal_ring(j, q);
+
+		for (i = 0; i < j->slots; i++)
+			n += journal_inflight(r, &r->entry[i], front[q].ring.shared->rsp_prod);
+	}
+	journal_close(j, false);
+	return n;
+}
+
 static void killed_and_followed(void **state)
 {
-	u32 i, left, total = 0;
+	u32 i, left, total = 0, caught = 0;
 	pid_t pid;
 
 	(void)state;
@@ -56,6 +74,7 @@ static void killed_and_followed(void **state)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		loop_reset();
+		caught += in_flight();
 		pid = spawn(true);
 		total += until;
 	}
@@ -64,6 +83,8 @@ static void killed_and_followed(void **state)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	assert_true(total > 2000);
+	/* It was not idle whenever it was killed. */
+	assert_true(caught > 40);
 }
 
 int main(void)
