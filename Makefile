@@ -8,23 +8,36 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 CFLAGS ?= -O2 -g
 XPV_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iring/os/user
+DAEMON_CFLAGS := -D_GNU_SOURCE -Iuserspace-backend
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
-headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h)
+headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd
+# The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
+	store.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
+loop := tests/fake/loop.c tests/fake/front.c
+# Static: their versions would otherwise be those of the machine that builds.
+URING := -l:liburing.a
+INIH := -l:libinih.a
+daemon_sources := $(wildcard userspace-backend/*.c)
+blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
+blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
-.PHONY: all help modules install user unit stress rogue lint demo check check-long bench clean
+.PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench clean
 
 all: modules user
 
 help:
 	@echo 'make modules [KDIR=...]  the kernel modules, for the running or the given kernel'
 	@echo 'make install [KDIR=...]  install them, and keep the in-tree drivers from loading'
-	@echo 'make user                libxpvring.a'
+	@echo 'make user                libxpvring.a, xpv-blkd and xpv-blkctl'
+	@echo 'make install-blkd        install the userspace block backend, its tool, script and service'
 	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk]'
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
@@ -41,7 +54,15 @@ install: modules
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 	$(Q)install -D -m 644 xpv-blacklist.conf $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf
 
-user: $(O)/libxpvring.a
+# Settings that somebody made stay.
+install-blkd: $(O)/xpv-blkd $(O)/xpv-blkctl
+	$(Q)install -D -t $(DESTDIR)/usr/sbin $^
+	$(Q)install -D -t $(DESTDIR)/etc/xen/scripts userspace-backend/block-xpv
+	$(Q)install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system userspace-backend/xpv-blkd.service
+	$(Q)install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(wildcard userspace-backend/*.8)
+	$(Q)[ -e $(DESTDIR)/etc/xpv-blkd.conf ] || install -D -m 644 -t $(DESTDIR)/etc userspace-backend/xpv-blkd.conf
+
+user: $(O)/libxpvring.a $(O)/xpv-blkd $(O)/xpv-blkctl
 
 $(O)/libxpvring.a: $(patsubst ring/%.c,$(O)/ring/%.o,$(ring))
 	$(call say,AR,$@)
@@ -51,10 +72,37 @@ $(O)/ring/%.o: ring/%.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(CFLAGS) -c $< -o $@
 
+$(O)/userspace-backend/%.o: userspace-backend/%.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) $(CFLAGS) -c $< -o $@
+
+$(O)/xpv-blkd: $(blkd:%.c=$(O)/%.o) $(O)/libxpvring.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(URING) $(INIH) -lnbd -ljson-c -lxenstore -lxengnttab -lxenevtchn -pthread -o $@
+
+$(O)/xpv-blkctl: $(blkctl:%.c=$(O)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -ljson-c -o $@
+
 $(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -Itests/fake $(SANITIZE) \
 		$< tests/fake/grant_os.c $(ring) -Wl,--wrap=calloc -lcmocka -o $@
+
+# Those of the daemon, each with what it is made of.
+$(O)/unit/test_vdev: of := userspace-backend/vdev.c
+$(O)/unit/test_config: of := userspace-backend/config.c $(INIH)
+$(O)/unit/test_control: of := $(addprefix userspace-backend/,serve.c control.c metrics.c vdev.c) -ljson-c
+$(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
+
+$(O)/unit/test_xentop: of := userspace-backend/xentop.c
+$(O)/unit/test_arena: of := userspace-backend/arena.c
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+
+$(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(SANITIZE) \
+		$< $(of) -pthread -lcmocka -o $@
 
 $(O)/stress/%: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
@@ -63,6 +111,11 @@ $(O)/stress/%: tests/stress/%.c ring/ring.c $(headers)
 $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
+
+$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
+		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
 rogue := tests/rogue/rogue.c tests/rogue/script.c

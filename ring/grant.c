@@ -58,17 +58,3 @@ void xpv_batch_unmap(struct xpv_batch *b)
 	b->n = 0;
 }
 EXPORT_SYMBOL_GPL(xpv_batch_unmap);
-
-void xpv_copy_init(struct xpv_copy_batch *b, u16 domid)
-{
-	b->domid = domid;
-	b->n = 0;
-}
-EXPORT_SYMBOL_GPL(xpv_copy_init);
-
-void xpv_copy_submit(struct xpv_copy_batch *b)
-{
-	if (b->n)
-		xpv_os_copy(b);
-}
-EXPORT_SYMBOL_GPL(xpv_copy_submit);

@@ -5,7 +5,8 @@
 # are under build/.
 . "$(dirname "$0")/lab/common.sh"
 cd "$top"
-host_packages+=(gcc libc6-dev make git libcmocka-dev libxen-dev)
+# NBD servers are for unit tests of disks on them.
+host_packages+=("${user_packages[@]}" git libcmocka-dev nbdkit qemu-utils)
 results=build/check/results
 stage_total=8
 

@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 status=0
-code=(include ring backend frontend)
+code=(include ring backend frontend userspace-backend)
 
 # rule NAME COMMAND...: every line the command prints offends.
 rule() {
@@ -61,5 +61,6 @@ rule no-updir-include grep -rIn '#include "\.\./' "${code[@]}"
 rule backend-apart grep -rnE 'include [<"].*(netfront|blkfront)' backend
 rule frontend-apart grep -rnE 'include [<"].*(netback|blkback)' frontend
 rule lab-names same_name
+rule userspace-apart grep -rnE 'include [<"](net|blk)(back|front)' userspace-backend
 rule file-size long_files
 exit $status

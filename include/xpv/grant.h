@@ -3,7 +3,7 @@
  * Another domain's pages: batches of grants to map, unmap or copy, and the
  * cache of those that stay mapped (blkif's persistent grants).
  *
- * ring/grant.c and ring/cache.c keep the books; xpv_grant_os.h, found by -I,
+ * ring/grant.c, ring/copy.c and ring/cache.c keep the books; xpv_grant_os.h, found by -I,
  * supplies the types that differ by OS (xpv_page, struct xpv_map_ops, struct
  * xpv_copy_op) and the calls that reach the hypervisor.
  *
@@ -74,6 +74,8 @@ void xpv_batch_add_unmap(struct xpv_batch *b, struct xpv_mapping *m);
  * Waits for other users of the pages to let go of them. May sleep.
  */
 void xpv_batch_unmap(struct xpv_batch *b);
+
+/* copy.c APIs: */
 
 /* A hypercall's worth of copies to and from one domain. About 5 KiB. */
 struct xpv_copy_batch {

@@ -105,19 +105,20 @@ void xpv_os_unmap(struct xpv_batch *b)
 
 static s16 copy(const struct xpv_copy_op *op)
 {
+	bool to_peer = op->flags == XPV_COPY_TO_PEER;
+	const union xpv_copy_end *theirs = to_peer ? &op->dest : &op->source;
+	void *mem = to_peer ? op->source.mem : op->dest.mem;
 	u8 *peer;
 
-	assert(op->goff + op->len <= FAKE_PAGE);
-	assert(((uintptr_t)op->mem & (FAKE_PAGE - 1)) + op->len <= FAKE_PAGE);
-	if (op->domid != FAKE_DOMID)
+	assert(to_peer || op->flags == XPV_COPY_FROM_PEER);
+	assert(theirs->peer.offset + op->len <= FAKE_PAGE);
+	assert(((uintptr_t)mem & (FAKE_PAGE - 1)) + op->len <= FAKE_PAGE);
+	if (theirs->peer.domid != FAKE_DOMID)
 		return BAD_DOMAIN;
-	if (op->gref >= FAKE_PAGES || fails_now(&fake.fail_copy))
+	if (theirs->peer.gref >= FAKE_PAGES || fails_now(&fake.fail_copy))
 		return BAD_GNTREF;
-	peer = fake.peer[op->gref] + op->goff;
-	if (op->to_peer)
-		memcpy(peer, op->mem, op->len);
-	else
-		memcpy(op->mem, peer, op->len);
+	peer = fake.peer[theirs->peer.gref] + theirs->peer.offset;
+	memcpy(to_peer ? peer : mem, to_peer ? mem : peer, op->len);
 	return 0;
 }
 

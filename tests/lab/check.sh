@@ -26,19 +26,23 @@ boot() {
 	done
 }
 
-if [[ $pairs == *xpv* ]]; then
+if [[ $pairs == *@(xpv|blkd)* ]]; then
 	LAB_MODULES=$("$lab/build.sh" 6.12 2>/dev/null) || { echo "fail lab/build the modules do not build"; exit 1; }
 	export LAB_MODULES
 	make -s -C "$top" rogue >&2 || { echo "fail lab/rogue the lying peers do not build"; exit 1; }
 	export LAB_ROGUE=1
+fi
+if [[ $pairs == *blkd* ]]; then
+	make -s -C "$top" user >&2 || { echo "fail lab/blkd the userspace backend does not build"; exit 1; }
+	export LAB_BLKD=1
 fi
 
 # MiB of write cache, so that there is something to flush.
 export LAB_DISK_CACHE=16
 ours=() theirs=()
 for pair in $pairs; do
-	[[ $pair =~ ^(pv|pvh|hvm):(xpv|linux):(xpv|linux|qdisk)$ ]] || die "LAB_PAIRS: '$pair' is no GUEST:FRONT:BACK"
-	case $pair in *:xpv) ours+=("$pair") ;; *) theirs+=("$pair") ;; esac
+	[[ $pair =~ ^(pv|pvh|hvm):(xpv|linux):(xpv|linux|qdisk|blkd)$ ]] || die "LAB_PAIRS: '$pair' is no GUEST:FRONT:BACK"
+	case $pair in *:xpv | *:blkd) ours+=("$pair") ;; *) theirs+=("$pair") ;; esac
 done
 mkdir -p "$top/build/lab"
 rm -f "$top"/build/lab/check-*.results

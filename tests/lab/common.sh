@@ -8,6 +8,8 @@ lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$lab/../.." && pwd)
 cache=${XPV_CACHE:-/var/cache/xpv}
 host_packages=(mmdebstrap qemu-system-x86 e2fsprogs cpio xz-utils zstd)
+# What `make user` needs.
+user_packages=(gcc libc6-dev make libxen-dev liburing-dev libinih-dev libjson-c-dev libnbd-dev)
 space_needed_gib=8
 
 stage_total=0 stage_number=0 stage_name='' stage_log=''

@@ -10,7 +10,7 @@
 
 dom0_packages=(
 	xen-hypervisor-4.20-amd64 xen-utils-4.20 xenstore-utils linux-image-amd64
-	qemu-system-xen seabios ipxe-qemu qemu-system-data
+	qemu-system-xen seabios ipxe-qemu qemu-system-data qemu-utils
 	busybox-static kmod iproute2 procps ethtool iputils-ping e2fsprogs
 	fio iperf3 tcpdump strace
 )

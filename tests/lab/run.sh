@@ -33,6 +33,11 @@ payload() {
 		cp -r "$top"/build/rogue/rogue-{front,back} "$top"/tests/rogue/{front,back} "$p/rogue/"
 		cp -r "$p/rogue" "$p/overlay/xpv/"
 	fi
+	# The userspace backend, its tool and its script.
+	if [ -n "${LAB_BLKD-}" ]; then
+		mkdir "$p/blkd"
+		cp "$top"/build/xpv-blk{d,ctl} "$top/userspace-backend/block-xpv" "$p/blkd/"
+	fi
 	cp "$lab"/guest/* "$p/overlay/xpv/"
 	ln -s xpv/init "$p/overlay/init"
 	(cd "$p/overlay" && find . -mindepth 1 -printf '%P\0' | cpio --quiet -0 -o -H newc -R 0:0) >"$p/overlay.cpio"

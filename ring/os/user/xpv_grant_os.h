@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What a grant operation is to a program: libxengnttab's words, carried out in grant_os.c. */
+/*
+ * What a grant operation is to a program. Who links ring/ supplies what carries them out: the
+ * userspace backend by libxengnttab, tests by a fake; a program that never maps needs only the copies.
+ */
 #ifndef XPV_GRANT_OS_H
 #define XPV_GRANT_OS_H
 
@@ -15,14 +18,26 @@ struct xpv_map_ops {
 	} op[XPV_BATCH_MAX];
 };
 
-struct xpv_copy_op {
+/* One end of a copy. */
+union xpv_copy_end {
 	void *mem;
-	u32 gref;
-	u32 len;
-	u16 goff;
-	u16 domid;
+	struct {
+		u32 gref;
+		u16 offset;
+		u16 domid;
+	} peer;
+};
+
+/* Which end is the peer's. */
+#define XPV_COPY_FROM_PEER	1u
+#define XPV_COPY_TO_PEER	2u
+
+/* As libxengnttab has it, so that a batch can be handed on as it is. */
+struct xpv_copy_op {
+	union xpv_copy_end source, dest;
+	u16 len;
+	u16 flags;
 	s16 status;
-	bool to_peer;
 };
 
 struct xpv_batch;
@@ -58,15 +73,15 @@ static inline u32 xpv_os_handle(const struct xpv_map_ops *ops, u32 i)
 static inline void xpv_os_copy_from(struct xpv_copy_op *op, u16 domid, u32 gref,
 				    u32 goff, void *mem, u32 len)
 {
-	*op = (struct xpv_copy_op){ .mem = mem, .gref = gref, .len = len,
-				    .goff = (u16)goff, .domid = domid, .status = -1 };
+	*op = (struct xpv_copy_op){ .source.peer = { gref, (u16)goff, domid }, .dest.mem = mem, .len = (u16)len,
+				    .flags = XPV_COPY_FROM_PEER, .status = -1 };
 }
 
 static inline void xpv_os_copy_to(struct xpv_copy_op *op, u16 domid, u32 gref,
 				  u32 goff, void *mem, u32 len)
 {
-	*op = (struct xpv_copy_op){ .mem = mem, .gref = gref, .len = len, .goff = (u16)goff,
-				    .domid = domid, .status = -1, .to_peer = true };
+	*op = (struct xpv_copy_op){ .source.mem = mem, .dest.peer = { gref, (u16)goff, domid }, .len = (u16)len,
+				    .flags = XPV_COPY_TO_PEER, .status = -1 };
 }
 
 static inline bool xpv_os_copy_ok(const struct xpv_copy_op *op)

@@ -12,6 +12,8 @@
 . /run/lab/dom0/blkback.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
 . /run/lab/dom0/blkfront.sh
+# shellcheck source=tests/lab/dom0/blkd.sh
+. /run/lab/dom0/blkd.sh
 # shellcheck source=tests/lab/dom0/net.sh
 . /run/lab/dom0/net.sh
 
@@ -53,7 +55,7 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 tidy() {
 	[ "$ready" = 1 ] && xenstore-exists "/local/domain/$domid/data" || return 0
 	guest 'killall -9 fio iperf3' >/dev/null 2>&1
-	[ ! -e "/sys/bus/xen-backend/devices/vbd-$domid-51744" ] || timeout 30 xl block-detach guest xvdc
+	no_backend vbd 51744 || timeout 30 xl block-detach guest xvdc
 	[ ! -e "/sys/bus/xen-backend/devices/vif-$domid-1" ] || timeout 30 xl network-detach guest 1
 } >/dev/null 2>&1
 
@@ -74,8 +76,9 @@ disk_seen_by_dom0() {
 		dd if=/tmp/r of=/dev/xvdb bs=4k seek=1283 conv=fsync 2>/dev/null && md5sum </tmp/r') || return
 	mine=$(dd if=/dev/nullb0 iflag=direct bs=4k skip=1283 count=257 2>/dev/null | md5sum)
 	[ "$theirs" = "$mine" ] || { echo "dom0 reads other data than the guest wrote"; return 1; }
-	mine=$(dd if=/dev/urandom bs=4k count=257 2>/dev/null | tee >(dd of=/dev/nullb0 iflag=fullblock oflag=direct bs=4k seek=4099 2>/dev/null) | md5sum)
-	wait
+	dd if=/dev/urandom of=/tmp/r bs=4k count=257 2>/dev/null
+	mine=$(md5sum </tmp/r)
+	dd if=/tmp/r of=/dev/nullb0 oflag=direct bs=4k seek=4099 2>/dev/null || return
 	theirs=$(guest 'dd if=/dev/xvdb iflag=direct bs=4k skip=4099 count=257 2>/dev/null | md5sum') || return
 	[ "$theirs" = "$mine" ] || { echo "the guest reads other data than dom0 wrote"; return 1; }
 }
@@ -84,6 +87,12 @@ disk_seen_by_dom0() {
 # asked to empty it. Backends in dom0's kernel count that.
 disk_flush() {
 	local count=/sys/bus/xen-backend/devices/vbd-$domid-51728/statistics/f_req before
+	if [ "$back" = blkd ]; then
+		before=$(blkd_stat xvdb flushes)
+		VERIFY_SIZE=1m guest_verify xvdb randwrite 4k --fsync=4 || { echo "fio's verification failed"; return 1; }
+		[ $(($(blkd_stat xvdb flushes) - before)) -ge 60 ] || { echo "$(($(blkd_stat xvdb flushes) - before)) flushes came, 64 were asked for"; return 1; }
+		return
+	fi
 	if [ "$back" = qdisk ]; then
 		guest 'grep -q "write back" /sys/block/xvdb/queue/write_cache' || { echo "the disk has no cache to flush"; return 1; }
 		return
@@ -180,7 +189,12 @@ detach_net() {
 	until_ok 20 no_backend vif 1 || { echo "dom0 still has the backend of vif 1"; return 1; }
 }
 
-no_backend() { [ ! -e "/sys/bus/xen-backend/devices/$1-$domid-$2" ] && [ ! -e "/sys/bus/xen-backend/devices/$back-$domid-$2" ]; }
+no_backend() {
+	local kind
+	for kind in "$1" qdisk vbd3; do
+		[ ! -e "/sys/bus/xen-backend/devices/$kind-$domid-$2" ] || return
+	done
+}
 
 # Both devices busy while two more come, work and go.
 attach_under_load() {
@@ -246,7 +260,7 @@ bound_drivers() {
 	local drivers
 	evidence >$lab/out/evidence
 	cat $lab/out/evidence
-	drivers=$(awk '$2 ~ /^v[bi][df]-/ { print $1 "-" $4 }' $lab/out/evidence | sort | tr '\n' ' ')
+	drivers=$(awk '$2 ~ /^v(bd3?|if)-/ { print $1 "-" $4 }' $lab/out/evidence | sort | tr '\n' ' ')
 	[ "$drivers" = "$(expected_drivers)" ] || { echo "bound: $drivers"; return 1; }
 }
 
@@ -255,6 +269,7 @@ expected_drivers() {
 	[ "$back" != xpv ] || back_blk=dom0-xpv-vbd back_net=dom0-xpv-vif
 	[ "$front" != xpv ] || front_blk=guest-xpv-vbd front_net=guest-xpv-vif
 	[ "$back" != qdisk ] || back_blk=''
+	[ "$back" != blkd ] || back_blk=dom0-xpv-blkd back_net=dom0-xpv-vif
 	printf '%s\n' $back_blk $back_net $front_blk $front_net | sort | tr '\n' ' '
 }
 
@@ -267,7 +282,7 @@ pairing() {
 	: >$lab/out/guest/guest-guest.log
 	# In-tree blkfront is who asks for several queues by itself, and for larger rings when told to.
 	GUEST_VCPUS=1 FRONT_OPTIONS=''
-	[ "$2:$3" != linux:xpv ] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
+	[[ $2:$3 != linux:@(xpv|blkd) ]] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
 	verdict start start_guest "$1" "$2" "$3"
 	if [ -n "$domid" ] && [ "$ready" = 1 ]; then
 		verdict drivers bound_drivers
@@ -287,12 +302,15 @@ pairing() {
 		pv:xpv:xpv) attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
+		[ "$back" != blkd ] || blkd_tests
 		# Too long for every day.
 		if [ -n "${LAB_LONG-}" ]; then
+			[ "$back" != blkd ] || blkd_long_tests
 			[ "$back" != xpv ] || blkback_tests
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
 			[ "$2:$3" != xpv:xpv ] || endure_disks
 		fi
+		[ "$back" != blkd ] || blkd_tests
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front

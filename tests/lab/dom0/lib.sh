@@ -84,6 +84,7 @@ load_back() {
 	sysctl -q kernel.panic_on_warn=1
 	case $1 in
 	xpv) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-blkback.ko ${BACK_OPTIONS-} && insmod $lab/modules/xpv-netback.ko ;;
+	blkd) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-netback.ko && install_blkd && start_blkd ;;
 	linux | qdisk) modprobe xen-blkback && modprobe xen-netback ;;
 	esac
 }
@@ -91,8 +92,27 @@ load_back() {
 unload_back() {
 	case $1 in
 	xpv) rmmod xpv-blkback && rmmod xpv-netback && rmmod xpv-ring ;;
+	blkd) stop_blkd && rmmod xpv-netback && rmmod xpv-ring ;;
 	linux | qdisk) rmmod xen-blkback && rmmod xen-netback ;;
 	esac
+}
+
+# --- the userspace backend ---
+
+install_blkd() {
+	install -m 755 -t /usr/sbin $lab/blkd/xpv-blkd $lab/blkd/xpv-blkctl &&
+		install -m 755 -t /etc/xen/scripts $lab/blkd/block-xpv
+}
+
+# start_blkd [ARGUMENT...]: returns when it answers.
+start_blkd() {
+	xpv-blkd "$@" 3>&- >>$lab/out/blkd.log 2>&1 &
+	blkd=$!
+	until_ok 20 xpv-blkctl list || { tail -n 1 $lab/out/blkd.log; return 1; }
+}
+
+stop_blkd() {
+	kill "$blkd" && wait "$blkd" || { echo "xpv-blkd ended with code $?"; return 1; }
 }
 
 load_front() {
@@ -117,6 +137,7 @@ unload_front() {
 disk_line() {
 	case $back in
 	qdisk) printf 'backendtype=qdisk,format=raw,vdev=%s,access=rw,target=%s' "$2" "$1" ;;
+	blkd) printf 'backendtype=tap,script=block-xpv,format=raw,vdev=%s,access=rw,target=%s' "$2" "$1" ;;
 	*) printf 'format=raw,vdev=%s,access=rw,target=%s' "$2" "$1" ;;
 	esac
 }
@@ -248,7 +269,7 @@ grants_clean() {
 }
 
 # One line per device and side, as sysfs has it. QEMU as a backend has no driver
-# in the kernel, so its place in xenstore is shown.
+# in the kernel, so its place in xenstore is shown; nor has xpv-blkd, which tells itself.
 evidence() {
 	local device
 	for device in /sys/bus/xen-backend/devices/v{bd,if}-"$domid"-*; do
@@ -258,6 +279,8 @@ evidence() {
 	done
 	[ "$back" != qdisk ] ||
 		echo "dom0   $(xenstore-read "/local/domain/$domid/device/vbd/51728/backend") -> $(ps -o comm= -p "$(pgrep -o qemu)")"
+	[ "$back" != blkd ] || xpv-blkctl list |
+		awk -v d="$domid/" 'index($1, d) == 1 { sub("/", "-", $1); print "dom0   vbd3-" $1 " -> xpv-blkd (" $3 ")" }'
 	guest 'for d in /sys/bus/xen/devices/v[bi][df]-*; do
 		set -- $(readlink $d/driver) $(readlink $d/driver/module)
 		echo "guest  ${d##*/} -> ${1##*/} (${2##*/})"

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What xpv-blkd has to do beyond moving data: die and come again, say what is wrong, be seen and
+# be told things. Sourced by check.sh, whose verdict() it uses.
+#
+#   /dev/nullb0 -- vbd 51728 -- xvdb, the guest's own
+#   a file, or an NBD server -- vbd 51744 -- xvdc
+blkd_files=/tmp/blkd
+
+# blkd_stat DISK COUNTER
+blkd_stat() {
+	xpv-blkctl stats --json "$domid/$1" >$lab/out/stats.json || return
+	sed -n "s/^ *\"$2\": *\([0-9]*\),*$/\1/p" $lab/out/stats.json
+}
+
+# with_target TARGET COMMAND...: as xvdc of the guest, and gone afterwards.
+with_target() {
+	local status=0
+	timeout 60 xl block-attach guest "$(disk_line "$1" xvdc)" && disk_up xvdc || return
+	"${@:2}" || status=1
+	detach_disk || status=1
+	return $status
+}
+
+# --- it dies, and comes again ---
+
+# kill_blkd SIGNAL: its successor answers when this returns.
+kill_blkd() {
+	kill "-$1" "$blkd"
+	wait "$blkd"
+	start_blkd
+}
+
+# What was written is verified while the backend is killed over and over.
+blkd_outlived() { # SIGNAL
+	local GUEST_LIMIT=180 i
+	guest_load verify "fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --iodepth=32 --bs=4k --size=8m \
+		--rw=randrw --verify=crc32c --verify_fatal=1 --verify_state_save=0 --time_based --runtime=$load_limit --rate_iops=400" || return
+	for i in 1 2 3 4; do
+		sleep 2
+		kill_blkd "$1" || return
+	done
+	sleep 3
+	guest_load_runs verify || { guest 'tail -n 3 /tmp/verify.log'; echo "fio ended"; return 1; }
+	guest_load_stop verify || { echo "fio hangs"; return 1; }
+	guest 'grep -q "err= 0" /tmp/verify.log' || { echo "fio had errors"; return 1; }
+	VERIFY_SIZE=4m guest_verify xvdb randwrite 4k || { echo "fio's verification failed afterwards"; return 1; }
+}
+
+# The disk is attached while nobody serves, and taken up when somebody does.
+blkd_late() {
+	local attach
+	stop_blkd || return
+	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" &
+	attach=$!
+	sleep 2
+	start_blkd || return
+	wait $attach || { echo "xl block-attach failed"; return 1; }
+	disk_up xvdc && detach_disk
+}
+
+# --- what is wrong is said ---
+
+# The guest has no memory to speak of: it never comes so far as to need some.
+blkd_no_target() {
+	cat >/tmp/no-target.cfg <<-END
+		name = "no-target"
+		type = "pv"
+		memory = 128
+		kernel = "/boot/vmlinux"
+		disk = [ '$(disk_line /nonexistent/disk.img xvda)' ]
+	END
+	if timeout 120 xl create /tmp/no-target.cfg >$lab/out/no-target.log 2>&1; then
+		xl destroy no-target
+		echo "a guest without its disk was started"
+		return 1
+	fi
+	cat $lab/out/no-target.log
+	grep -q 'script: /nonexistent/disk.img: No such file or directory' $lab/out/no-target.log || { echo "xl does not say why"; return 1; }
+	! xpv-blkctl list | grep nonexistent || { echo "the disk stays"; return 1; }
+	# It said so at once: 20 s are for what may yet come.
+	truncate -s 16M $blkd_files.img
+	with_target $blkd_files.img true
+}
+
+# One writer, or none.
+blkd_in_use() {
+	truncate -s 16M $blkd_files.img
+	with_target $blkd_files.img blkd_second_is_refused
+}
+
+blkd_second_is_refused() {
+	! timeout 100 xl block-attach guest "$(disk_line $blkd_files.img xvde)" >$lab/out/in-use.log 2>&1 || { echo "two disks write to one file"; return 1; }
+	cat $lab/out/in-use.log
+	grep -q "script: $blkd_files.img: in use" $lab/out/in-use.log || { echo "xl does not say why"; return 1; }
+}
+
+# Another's daemon that takes the same disks, and ours not there: the script says so.
+blkd_tapback() {
+	local node=backend/vbd3/0/51712 tapback status=0
+	stop_blkd || return
+	cp "$(command -v sleep)" /tmp/tapback
+	/tmp/tapback 100 &
+	tapback=$!
+	xenstore-write $node/params aio:/dev/nullb1
+	! XENBUS_PATH=$node XENBUS_TYPE=vbd3 /etc/xen/scripts/block-xpv add || status=1
+	xenstore-read $node/hotplug-error | grep "tapback (process $tapback)" || { echo "$(xenstore-read $node/hotplug-error)"; status=1; }
+	kill $tapback
+	wait $tapback
+	! XENBUS_PATH=$node XENBUS_TYPE=vbd3 /etc/xen/scripts/block-xpv add || status=1
+	xenstore-read $node/hotplug-error | grep 'does not answer' || status=1
+	XENBUS_PATH=$node XENBUS_TYPE=vbd3 /etc/xen/scripts/block-xpv remove || { echo "a disk can't be removed without the daemon"; status=1; }
+	xenstore-rm backend/vbd3/0
+	start_blkd && return $status
+}
+
+# --- it is seen, and told things ---
+
+blkd_seen() {
+	local before reads
+	before=$(blkd_stat xvdb reads) || return
+	guest 'dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=500 2>/dev/null' || return
+	reads=$(($(blkd_stat xvdb reads) - before))
+	[ $reads -ge 500 ] && [ $reads -le 600 ] || { echo "$reads reads were counted, 500 were made"; return 1; }
+	xpv-blkctl list | grep -E "^$domid/51728 +xvdb +connected +w +1.0G +[0-9]+ +/dev/nullb0$" || { xpv-blkctl list; echo "the list is wrong"; return 1; }
+	xpv-blkctl stats "$domid/51728"
+	# It has to be ended: it watches on.
+	timeout 5 xpv-blkctl stats --watch=0.5 "$domid/xvdb" >$lab/out/watched
+	[ "$(grep -c "^$domid/51728" $lab/out/watched)" -ge 2 ] || { cat $lab/out/watched; echo "nothing to watch"; return 1; }
+}
+}
+
+# Its own numbers, and that of the file it reads, agree.
+blkd_xentop() {
+	local top mine
+	guest 'dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=100 2>/dev/null' || return
+	xentop -b -x -i 1 >$lab/out/xentop
+	cat $lab/out/xentop
+	top=$(awk '$1 == "VBD" && $3 ~ /51728/ { for (i = 1; i <= NF; i++) if ($i == "RD:") print $(i + 1) }' $lab/out/xentop | tr -d ,)
+	mine=$(blkd_stat xvdb reads)
+	[ -n "$top" ] && [ "$top" = "$mine" ] || { echo "xentop shows $top reads, there were $mine"; return 1; }
+}
+
+blkd_limited() {
+	local iops status=0
+	xpv-blkctl limit "$domid/xvdb" iops=100 || return
+	iops=$(guest_fio xvdb randread 4k 16 4) || status=1
+	xpv-blkctl limit "$domid/xvdb" iops=0 || status=1
+	[ $status = 0 ] && [ "${iops% *}" -ge 90 ] && [ "${iops% *}" -le 115 ] || { echo "$iops requests a second with a limit of 100"; return 1; }
+	iops=$(guest_fio xvdb randread 4k 16 2) && [ "${iops% *}" -ge 200 ] || { echo "$iops requests a second without a limit"; return 1; }
+}
+
+blkd_size_is() { guest "for i in \$(seq 50); do [ \$(cat /sys/block/xvdc/size) = $1 ] && exit; sleep 0.2; done; cat /sys/block/xvdc/size; exit 1"; }
+
+blkd_grows() {
+	blkd_size_is 32768 || return
+	truncate -s 24M $blkd_files.img
+	[ "$(xpv-blkctl resize "$domid/xvdc")" = "25165824 bytes" ] || { echo "the new size is not seen"; return 1; }
+	blkd_size_is 49152 || { echo "the guest does not see the new size"; return 1; }
+	guest 'echo hello | dd of=/dev/xvdc bs=512 seek=49151 conv=sync oflag=direct 2>/dev/null' || { echo "the new end can't be written"; return 1; }
+	tail -c 512 $blkd_files.img | grep -q hello || { echo "the file does not have it"; return 1; }
+}
+
+blkd_resize() {
+	rm -f $blkd_files.img
+	truncate -s 16M $blkd_files.img
+	with_target $blkd_files.img blkd_grows
+}
+
+# Holes of a file stay, and are made by who discards.
+blkd_holes() {
+	rm -f $blkd_files.img
+	truncate -s 16M $blkd_files.img
+	with_target $blkd_files.img blkd_punches
+}
+
+blkd_punches() {
+	local full left
+	guest 'dd if=/dev/urandom of=/dev/xvdc bs=1M count=8 oflag=direct 2>/dev/null' || return
+	full=$(du -k $blkd_files.img | cut -f 1)
+	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=1m --size=8m --ioengine=psync --direct=1' >/dev/null || { echo "discarding failed"; return 1; }
+	left=$(du -k $blkd_files.img | cut -f 1)
+	[ "$full" -ge 8192 ] && [ "$left" -le 1024 ] || { echo "the file has $left KiB after discarding, of $full"; return 1; }
+}
+
+# The other end sees its disk go, and the toolstack can still clear up.
+blkd_detach() {
+	truncate -s 16M $blkd_files.img
+	timeout 60 xl block-attach guest "$(disk_line $blkd_files.img xvdc)" && disk_up xvdc || return
+	xpv-blkctl detach "$domid/xvdc" || return
+	guest 'for i in $(seq 100); do [ -b /dev/xvdc ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has xvdc"; return 1; }
+	timeout 60 xl block-detach guest xvdc || { echo "xl block-detach failed"; return 1; }
+	until_ok 20 no_backend vbd 51744 || { echo "dom0 still has the backend of xvdc"; return 1; }
+}
+
+# HTTP by the shell's own means. The settings are read on the way.
+blkd_metrics() {
+	local reads status=0
+	printf '[daemon]\nmetrics = 127.0.0.1:9118\nworkers = 1\n' >/tmp/blkd.conf
+	stop_blkd && start_blkd --config /tmp/blkd.conf || return
+	exec {reads}<>/dev/tcp/127.0.0.1/9118 && printf 'GET /metrics HTTP/1.1\r\n\r\n' >&$reads && cat <&$reads >$lab/out/metrics
+	exec {reads}>&-
+	grep -q "^xpv_blkd_connected{domain=\"$domid\",device=\"xvdb\"} 1" $lab/out/metrics && [ "$(tail -n 1 $lab/out/metrics)" = '# EOF' ] ||
+		{ echo "the metrics are not those of xvdb"; status=1; }
+	stop_blkd && start_blkd && return $status
+}
+
+# --- images that others understand ---
+
+blkd_qcow2_works() {
+	VERIFY_SIZE=4m guest_verify xvdc randwrite 4k || { echo "fio's verification failed"; return 1; }
+	guest 'echo hello | dd of=/dev/xvdc bs=512 conv=sync,fsync 2>/dev/null'
+}
+
+blkd_qcow2() {
+	local server status=0
+	qemu-img create -q -f qcow2 $blkd_files.qcow2 64M || return
+	qemu-nbd --persistent --shared 8 -f qcow2 -k $blkd_files.sock $blkd_files.qcow2 3>&- &
+	server=$!
+	until_ok 10 test -S $blkd_files.sock
+	with_target "nbd+unix:///?socket=$blkd_files.sock" blkd_qcow2_works || status=1
+	kill $server
+	wait $server
+	qemu-img convert -f qcow2 -O raw $blkd_files.qcow2 $blkd_files.raw && head -c 5 $blkd_files.raw | grep -q hello || { echo "the image does not have it"; status=1; }
+	return $status
+}
+
+# A boot sector that writes a word to the serial port and then waits for ever: what a guest's firmware reads, before it has drivers.
+blkd_firmware_boots() {
+	local status=0
+	{
+		printf '\xfa\xfc\x31\xc0\x8e\xd8\xbe\x18\x7c\xba\xf8\x03\xac\x84\xc0\x74\x03\xee\xeb\xf8\xfb\xf4\xeb\xfcxpv-boots\n\0'
+		head -c 510 /dev/zero
+	} | head -c 510 >$blkd_files.boot
+	printf '\x55\xaa' >>$blkd_files.boot
+	truncate -s 16M $blkd_files.boot
+	cat >/tmp/boots.cfg <<-END
+		name = "boots"
+		type = "hvm"
+		memory = 64
+		vga = "none"
+		nographic = 1
+		serial = "file:$lab/out/boots"
+		on_crash = "destroy"
+		disk = [ '$(disk_line $blkd_files.boot xvda)' ]
+	END
+	timeout 120 xl create /tmp/boots.cfg >$lab/out/boots.log 2>&1 || { tail -n 3 $lab/out/boots.log; echo "the guest was not created"; return 1; }
+	until_ok 120 grep -a xpv-boots $lab/out/boots || { echo "its firmware does not boot from the disk"; status=1; }
+	xl destroy boots || status=1
+	until_ok 20 blkd_no_server || { echo "the server for the device model stays"; status=1; }
+	return $status
+}
+
+blkd_no_server() { ! pgrep qemu-nbd; }
+
+blkd_tests() {
+	verdict blkd-killed blkd_outlived KILL
+	verdict blkd-no-target blkd_no_target
+	verdict blkd-seen blkd_seen
+	verdict blkd-xentop blkd_xentop
+}
+
+blkd_long_tests() {
+	verdict blkd-restarted blkd_outlived TERM
+	verdict blkd-late blkd_late
+	verdict blkd-in-use blkd_in_use
+	verdict blkd-tapback blkd_tapback
+	verdict blkd-limited blkd_limited
+	verdict blkd-resize blkd_resize
+	verdict blkd-holes blkd_holes
+	verdict blkd-detach blkd_detach
+	verdict blkd-metrics blkd_metrics
+	verdict blkd-qcow2 blkd_qcow2
+	verdict blkd-firmware-boots blkd_firmware_boots
+}

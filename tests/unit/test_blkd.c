@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The userspace backend's own code and real I/O, with a frontend in the same process. */
+#include "test.h"
+
+#include <load.h>
+
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct xpv_blk_req request(u8 op, u64 sector, u32 gref, u8 first, u8 last)
+{
+	struct xpv_blk_req req = { .op = op, .sector = sector, .nr_segs = 1, .id = 42 };
+
+	req.seg[0] = (struct xpv_blk_seg){ .gref = gref, .first = first, .last = last };
+	return req;
+}
+
+static s16 status_of(struct front *f, const struct xpv_blk_req *req)
+{
+	struct front_response rsp;
+
+	front_add(f, req);
+	front_publish(f);
+	assert_true(front_take(f, &rsp, LIMIT_MS));
+	assert_int_equal(rsp.id, req->id);
+	assert_int_equal(rsp.op, req->op);
+	return rsp.status;
+}
+
+static void data_arrives(void **state)
+{
+	static const struct { unsigned int queues; u32 pages; enum xpv_blk_abi abi; } shape[] = {
+		{ 1, 1, XPV_BLK_X86_64 }, { 1, 1, XPV_BLK_X86_32 }, { 4, 1, XPV_BLK_NATIVE }, { 2, 16, XPV_BLK_X86_32 },
+	};
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(shape); i++) {
+		begin(image, shape[i].queues, shape[i].pages, shape[i].abi);
+		work(500);
+		check_image();
+		end();
+	}
+}
+
+static void polling_serves(void **state)
+{
+	(void)state;
+	config.poll_us = 200;
+	begin(image, 2, 1, XPV_BLK_X86_64);
+	work(500);
+	check_image();
+	end();
+}
+
+static void what_is_refused(void **state)
+{
+	struct xpv_blk_req req;
+	struct disk_stats stats;
+
+	(void)state;
+	begin(image, 1, 1, XPV_BLK_X86_64);
+	req = request(XPV_BLK_READ, DISK_BYTES / 512, DATA, 0, 0);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req = request(XPV_BLK_READ, 0, LOOP_PAGES, 0, 0);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req = request(XPV_BLK_WRITE, 0, LOOP_PAGES, 0, 7);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req = request(XPV_BLK_WRITE, 0, DATA, 3, 2);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req = request(XPV_BLK_BARRIER, 0, DATA, 0, 0);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_EOPNOTSUPP);
+	req = request(77, 0, DATA, 0, 0);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_EOPNOTSUPP);
+	/* One page of several is not there, and a page of segments is not. */
+	req = request(XPV_BLK_WRITE, 0, DATA, 0, 7);
+	req.seg[1] = (struct xpv_blk_seg){ .gref = LOOP_PAGES + 1, .first = 0, .last = 7 };
+	req.nr_segs = 2;
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req.indirect = true;
+	req.ind[0] = LOOP_PAGES;
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	check_image();
+	disk_stats(disk, &stats);
+	assert_int_equal(stats.errors, 8);
+	end();
+}
+
+static void readonly_stays(void **state)
+{
+	struct xpv_blk_req req = request(XPV_BLK_WRITE, 0, DATA, 0, 7);
+
+	(void)state;
+	make_fronts(1, 1, XPV_BLK_X86_64);
+	assert_int_equal(disks_start(), 0);
+	open_disk(image);
+	disk->readonly = true;
+	disk_measure(disk);
+	assert_int_equal(connect_disk(false), 0);
+	memset(loop_page(DATA), 0xff, 4096);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req = (struct xpv_blk_req){ .op = XPV_BLK_DISCARD, .nr_sectors = 8 };
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	check_image();
+	end();
+}
+
+static void flush_and_discard(void **state)
+{
+	struct xpv_blk_req req = request(XPV_BLK_FLUSH, 8, DATA, 0, 7);
+
+	(void)state;
+	begin(image, 1, 1, XPV_BLK_X86_64);
+	memset(loop_page(DATA), 0x77, 4096);
+	memset(model + 4096, 0x77, 4096);
+	/* A flush that brings data. */
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	check_image();
+	req = (struct xpv_blk_req){ .op = XPV_BLK_FLUSH, .sector = ~0ull };
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	req = (struct xpv_blk_req){ .op = XPV_BLK_DISCARD, .sector = 8, .nr_sectors = 8 };
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	memset(model + 4096, 0, 4096);
+	check_image();
+	end();
+}
+
+/* More than there is memory for at once: they wait, and all are done. */
+static void memory_is_shared_out(void **state)
+{
+	struct front_response rsp;
+	struct xpv_blk_seg *seg = loop_page(DATA);
+	struct disk_stats stats;
+	u32 i;
+
+	(void)state;
+	begin(image, 1, 4, XPV_BLK_X86_64);
+	for (i = 0; i < 256; i++)
+		seg[i] = (struct xpv_blk_seg){ .gref = DATA + 1 + i, .first = 0, .last = 7 };
+	for (i = 0; i < 128; i++) {
+		struct xpv_blk_req req = { .op = XPV_BLK_READ, .indirect = true, .nr_segs = 256, .id = i };
+
+		req.ind[0] = DATA;
+		front_add(&front[0], &req);
+	}
+	front_publish(&front[0]);
+	for (i = 0; i < 128; i++) {
+		assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+		assert_int_equal(rsp.status, XPV_BLK_OK);
+	}
+	disk_stats(disk, &stats);
+	assert_true(stats.waits > 0);
+	assert_int_equal(stats.reads, 128);
+	assert_int_equal(stats.read_sectors, 128 * 2048);
+	end();
+}
+
+static void limits_hold(void **state)
+{
+	struct timespec a, b;
+	double s;
+
+	(void)state;
+	begin(image, 2, 1, XPV_BLK_X86_64);
+	disk_set_limits(disk, 1000, 0);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	work(300);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+	assert_true(s > 0.25 && s < 1);
+	disk_set_limits(disk, 0, 0);
+	work(300);
+	check_image();
+	end();
+}
+
+static void lies_end_it(void **state)
+{
+	struct xpv_blk_req req = request(XPV_BLK_READ, 0, DATA, 0, 7);
+	int tries = LIMIT_MS;
+
+	(void)state;
+	begin(image, 1, 1, XPV_BLK_X86_64);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	WRITE_ONCE(front[0].ring.shared->req_prod, 1000);
+	loop_kick(0);
+	while (!(READ_ONCE(disk->news) & 1u << DISK_BROKEN) && tries--)
+		poll(NULL, 0, 1);
+	assert_true(READ_ONCE(disk->news) & 1u << DISK_BROKEN);
+	end();
+}
+
+/* Slots of anything: each is answered, and what is beside the disk's data stays. */
+static void garbage_is_answered(void **state)
+{
+	struct front_response rsp;
+	u32 round, i, n, queue, k;
+
+	(void)state;
+	begin(image, 2, 4, XPV_BLK_X86_64);
+	for (round = 0; round < 300; round++) {
+		queue = number(2);
+		n = 1 + number(xpv_front_free(&front[queue].ring));
+		for (i = 0; i < n; i++) {
+			u32 *slot = xpv_front_next(&front[queue].ring);
+
+			for (k = 0; k < sizeof(struct xpv_blk_slot64) / 4; k++)
+				slot[k] = number(4) ? number(~0u) : DATA + number(1000);
+			/* Else hardly any would get further than the first check. */
+			if (number(4)) {
+				struct xpv_blk_slot64 *s = (void *)slot;
+
+				s->op = (u8)number(7);
+				s->nr_segs = (u8)number(13);
+				s->handle = (u16)number(300);
+				s->sector = number(DISK_BYTES / 512 + 8);
+				for (k = 0; k < XPV_BLK_DIRECT_SEGS; k++) {
+					s->seg[k].first &= 7;
+					s->seg[k].last &= 7;
+				}
+			}
+		}
+		front_publish(&front[queue]);
+		while (n--)
+			assert_true(front_take(&front[queue], &rsp, LIMIT_MS));
+	}
+	end();
+}
+
+static void store_errors_are_told(void **state)
+{
+	struct xpv_blk_req req = request(XPV_BLK_READ, 0, DATA, 0, 7);
+
+	(void)state;
+	begin(image, 1, 1, XPV_BLK_X86_64);
+	/* The file shrinks under the disk. */
+	assert_int_equal(truncate(image, 4096), 0);
+	req.sector = 16;
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	req.sector = 0;
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	end();
+}
+
+static void targets_that_are_none(void **state)
+{
+	static const char *const bad[] = { "", "nonsense", "nonsense:/x", "null:", "null:12x", "/nonexistent/file", "file:/dev/null" };
+	char why[STORE_WHY];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct store s = { 0 };
+
+		assert_true(store_open(&s, bad[i], why) < 0);
+		assert_true(why[0]);
+		assert_null(s.ops);
+	}
+}
+
+static void one_writer(void **state)
+{
+	struct store a = { 0 }, b = { 0 };
+	char why[STORE_WHY];
+
+	(void)state;
+	assert_int_equal(store_open(&a, image, why), 0);
+	assert_int_equal(store_open(&b, image, why), -EAGAIN);
+	store_close(&a);
+	a.readonly = b.readonly = true;
+	assert_int_equal(store_open(&a, image, why), 0);
+	assert_int_equal(store_open(&b, image, why), 0);
+	store_close(&a);
+	store_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(data_arrives, fresh_image),
+		cmocka_unit_test_setup(polling_serves, fresh_image),
+		cmocka_unit_test_setup(what_is_refused, fresh_image),
+		cmocka_unit_test_setup(readonly_stays, fresh_image),
+		cmocka_unit_test_setup(flush_and_discard, fresh_image),
+		cmocka_unit_test_setup(memory_is_shared_out, fresh_image),
+		cmocka_unit_test_setup(limits_hold, fresh_image),
+		cmocka_unit_test_setup(lies_end_it, fresh_image),
+		cmocka_unit_test_setup(garbage_is_answered, fresh_image),
+		cmocka_unit_test_setup(store_errors_are_told, fresh_image),
+		cmocka_unit_test_setup(targets_that_are_none, fresh_image),
+		cmocka_unit_test_setup(one_writer, fresh_image),
+	};
+	int failed;
+
+	load_begin();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	load_end();
+	return failed;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xpv-blkd: one process that serves the disks of all guests.
+ *
+ *   main thread, one epoll loop          worker threads, one io_uring each
+ *   xenstore: states, features           a queue's ring and event channel,
+ *   control socket, metrics              its requests, and the store's I/O
+ *   signals
+ *
+ * A disk is the main thread's, each of its queues a worker's; statistics are read across. The main
+ * thread calls a worker by worker_call(), a worker leaves word by disk_tell(). So there is
+ * no lock on the way of a request.
+ *
+ * All functions here are the main thread's, but for those that say so.
+ */
+#ifndef XPV_BLKD_DAEMON_H
+#define XPV_BLKD_DAEMON_H
+
+#include <xpv/blkif.h>
+#include <xpv/rate.h>
+#include <xpv/ring.h>
+#include <xpv/state.h>
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "store.h"
+
+/* --- config.c --- */
+
+#define MAX_WORKERS	16u
+#define MAX_QUEUES	16u	/* of a disk */
+#define MAX_NBD_CONNECTIONS 16u
+#define CONFIG_WHY	256	/* bytes for what is wrong with the file */
+
+struct config {
+	unsigned int workers;		/* threads; 0: one for each CPU, at most 4 */
+	unsigned int max_queues;	/* offered to a frontend; 0: one for each CPU, at most 4 */
+	unsigned int max_ring_order;	/* offered; 0 to 4: pages of a ring, as a power of two */
+	unsigned int poll_us;		/* to look for work before sleeping, up to 1000; 0: never */
+	unsigned int drain_s;		/* to wait for requests in flight before the end */
+	unsigned int nbd_connections;	/* to a server that takes several for a disk */
+	unsigned int nbd_timeout_s;	/* until a request without an answer has failed */
+	char *run_dir;			/* sockets, and what is in flight */
+	char *metrics;			/* address for serve(); empty: none */
+};
+
+extern struct config config;
+
+/*
+ * *@c as @file says, and by default where it says nothing; NULL: all by default. -EINVAL with one
+ * line in @why, CONFIG_WHY bytes, leaves nothing to free.
+ */
+int config_load(struct config *c, const char *file, char *why);
+void config_free(struct config *c);
+
+/* --- log.c; any thread --- */
+
+/* Priorities are syslog's. */
+void logf_(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)	logf_(3, __VA_ARGS__)
+#define log_warning(...) logf_(4, __VA_ARGS__)
+#define log_info(...)	logf_(6, __VA_ARGS__)
+
+/* --- loop.c: the main thread's loop --- */
+
+/* Call @fn(@arg) when @fd is readable, until it is removed. Returns 0 or a negative errno. */
+int loop_add(int fd, void (*fn)(void *arg), void *arg);
+void loop_remove(int fd);
+
+/* Call @fn(@arg) once after @ms; a negative errno if that can't be. */
+int loop_after(unsigned int ms, void (*fn)(void *arg), void *arg);
+
+/* Until loop_end(). */
+void loop_run(void);
+void loop_end(void);
+
+/* --- disk.c --- */
+
+/* Counted by the workers, for reading at any time. */
+struct disk_stats {
+	u64 reads, writes, flushes, discards;	/* requests taken */
+	u64 read_sectors, write_sectors;	/* of 512 bytes */
+	u64 errors;				/* answered with an error */
+	u64 waits;				/* requests that waited for a buffer */
+	u64 events, notifies;			/* from and to the frontend */
+	u64 inflight;				/* now */
+};
+
+/* What a worker leaves word of; bits of disk.news. */
+enum disk_news {
+	DISK_BROKEN,		/* a ring can't be true */
+	DISK_NO_FLUSH,		/* the store can't do it after all */
+	DISK_NO_DISCARD,
+};
+
+/* One ring, as the frontend describes it. */
+struct ring_info {
+	u32 gref[1u << XPV_RING_MAX_ORDER];
+	u32 pages;
+	u32 port;		/* the frontend's event channel */
+};
+
+struct queue;
+struct journal;
+
+struct disk {
+	struct disk *next;
+	u16 domid;
+	u32 devid;
+	char name[24];		/* "domid/devid" for messages */
+	char *path;		/* backend/vbd3/domid/devid */
+
+	/* xenbus.c: */
+	char *front;		/* the frontend's folder */
+	char *target;		/* as configured; NULL before the script came */
+	enum xpv_state state;
+	bool readonly, cdrom, removable, discard_enabled;
+	bool online;		/* the toolstack wants it */
+	bool dirty;		/* a watch has told of it */
+	bool came;		/* the frontend has been Connected to what is connected now */
+	bool anew;		/* to be closed first, before it is connected again */
+	bool recovering;	/* waits for its store, to go on where a process before us was */
+	unsigned int retries, complaints;
+
+	/* disk.c: */
+	struct store store;	/* open if store.ops */
+	enum xpv_blk_abi abi;
+	struct xpv_blk_limits limits;
+	unsigned int nr_queues;	/* connected */
+	struct queue *queue[MAX_QUEUES];
+	struct journal *journal;
+	bool stopping;		/* its queues are being drained */
+	u32 news;		/* atomic */
+	struct disk_stats past;	/* of queues that are no more */
+
+	/* How much it may have; the lock is taken only where there is a limit. */
+	bool limited;
+	pthread_mutex_t rate_lock;
+	struct xpv_rate rate_requests, rate_bytes;
+};
+
+struct disk *disk_find(u16 domid, u32 devid);
+
+/* All of them: NULL gives the first, the last gives NULL. */
+struct disk *disk_next(struct disk *d);
+
+/*
+ * Open the store that the node's `params` name, and connect if the frontend waits for it.
+ * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing.
+ */
+int disk_open_store(struct disk *d, char *why);
+
+/* The script takes the disk away: close the store. -EBUSY while a frontend is connected. */
+int disk_close_store(struct disk *d);
+
+/* At most so many requests and bytes per second; 0: no limit. */
+void disk_set_limits(struct disk *d, u64 iops, u64 bytes);
+
+/* Look how large the store is now, and tell the frontend. Returns 0 or a negative errno. */
+int disk_resize(struct disk *d);
+
+/* Close the device as the toolstack would: the frontend sees Closing. */
+int disk_detach(struct disk *d);
+
+void disk_stats(const struct disk *d, struct disk_stats *sum);
+
+/* Any thread: leave word for the main thread. */
+void disk_tell(struct disk *d, enum disk_news news);
+
+/* --- control.c, metrics.c: from now on they are answered; else why not, SERVE_WHY bytes --- */
+
+int control_start(char *why);
+int metrics_start(char *why);
+
+#endif

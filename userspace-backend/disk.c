@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The disks, and their queues spread over the workers. */
+#include "disk.h"
+#include "queue.h"
+
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct disk *disks;
+static struct worker workers[MAX_WORKERS];
+static unsigned int nr_workers, next_worker;
+static int news_fd = -1;
+
+/* --- the workers' words --- */
+
+void disk_tell(struct disk *d, enum disk_news news)
+{
+	/* Pairs with the acquire in hear(): what a worker did before, the main thread sees. */
+	__atomic_fetch_or(&d->news, 1u << news, __ATOMIC_RELEASE);
+	eventfd_write(news_fd, 1);
+}
+
+void disks_drained(void)
+{
+	eventfd_write(news_fd, 1);
+}
+
+static void hear(void *arg)
+{
+	struct disk *d, *next;
+	eventfd_t n;
+
+	(void)arg;
+	eventfd_read(news_fd, &n);
+	for (d = disks; d; d = next) {
+		/* Pairs with the release in disk_tell(). */
+		u32 news = __atomic_exchange_n(&d->news, 0, __ATOMIC_ACQUIRE);
+
+		next = d->next;
+		if (news || d->stopping)
+			disk_news(d, news);
+	}
+}
+
+int disks_start(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int want = config.workers;
+	int err;
+
+	if (!want)
+		want = cpus < 1 ? 1 : cpus < 4 ? (unsigned int)cpus : 4;
+	news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (news_fd < 0)
+		return -errno;
+	err = loop_add(news_fd, hear, NULL);
+	while (!err && nr_workers < want) {
+		err = worker_start(&workers[nr_workers], nr_workers);
+		nr_workers += !err;
+	}
+	if (err)
+		disks_stop();
+	return err;
+}
+
+void disks_stop(void)
+{
+	while (nr_workers)
+		worker_stop(&workers[--nr_workers]);
+	loop_remove(news_fd);
+	close(news_fd);
+	news_fd = -1;
+}
+
+unsigned int disks_workers(void)
+{
+	return nr_workers;
+}
+
+/* --- the list --- */
+
+struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front)
+{
+	struct disk *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->path = strdup(path);
+	d->front = strdup(front);
+	if (!d->path || !d->front) {
+		free(d->path);
+		free(d->front);
+		free(d);
+		return NULL;
+	}
+	d->domid = domid;
+	d->devid = devid;
+	snprintf(d->name, sizeof(d->name), "%u/%u", domid, devid);
+	d->state = XPV_INITIALISING;
+	d->discard_enabled = true;
+	pthread_mutex_init(&d->rate_lock, NULL);
+	d->next = disks;
+	disks = d;
+	return d;
+}
+
+void disk_free(struct disk *d)
+{
+	struct disk **at;
+
+	for (at = &disks; *at != d; at = &(*at)->next)
+		;
+	*at = d->next;
+	store_close(&d->store);
+	pthread_mutex_destroy(&d->rate_lock);
+	free(d->target);
+	free(d->front);
+	free(d->path);
+	free(d);
+}
+
+struct disk *disk_find(u16 domid, u32 devid)
+{
+	struct disk *d;
+
+	for (d = disks; d; d = d->next)
+		if (d->domid == domid && d->devid == devid)
+			return d;
+	return NULL;
+}
+
+struct disk *disk_next(struct disk *d)
+{
+	return d ? d->next : disks;
+}
+
+/* --- connections --- */
+
+void disk_measure(struct disk *d)
+{
+	const struct store *s = &d->store;
+
+	d->limits = (struct xpv_blk_limits){
+		.capacity = s->bytes >> XPV_BLK_SECTOR_SHIFT,
+		.max_segs = XPV_BLK_MAX_SEGS,
+		.block_sectors = s->sector >> XPV_BLK_SECTOR_SHIFT,
+		/* Data passes through memory of ours that is contiguous. */
+		.blocks_join = true,
+		.readonly = d->readonly,
+		.flush = s->flush,
+		.discard = s->discard && d->discard_enabled,
+	};
+}
+
+/* Queues of one disk go to different workers, and disks begin at different ones. */
+static int start_queues(struct disk *d, const struct ring_info *info, unsigned int n, bool recover)
+{
+	unsigned int first = next_worker;
+	int err = 0;
+
+	next_worker = (next_worker + n) % nr_workers;
+	while (d->nr_queues < n) {
+		unsigned int i = d->nr_queues;
+
+		d->queue[i] = queue_start(d, i, &workers[(first + i) % nr_workers], &info[i], recover, &err);
+		if (!d->queue[i])
+			return err;
+		d->nr_queues++;
+	}
+	return 0;
+}
+
+int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, bool recover)
+{
+	u32 slots = xpv_ring_slots(info->pages, xpv_blk_stride(d->abi));
+	int err;
+
+	errno = EPROTO;
+	d->journal = recover ? journal_find(d->name, n, slots) : journal_make(d->name, n, slots);
+	if (!d->journal)
+		return recover ? -EPROTO : -errno;
+	err = start_queues(d, info, n, recover);
+	if (!err)
+		return 0;
+	/* Those that were started drain on their own; the caller closes the device. */
+	if (!d->nr_queues) {
+		journal_close(d->journal, true);
+		d->journal = NULL;
+	}
+	return err;
+}
+
+static void add_stats(struct disk_stats *sum, const struct disk_stats *s)
+{
+	u64 *to = (u64 *)sum;
+	u64 *from = (u64 *)s;
+	size_t i;
+
+	for (i = 0; i < sizeof(*s) / sizeof(u64); i++)
+		to[i] += READ_ONCE(from[i]);
+}
+
+int disk_disconnect(struct disk *d, bool keep)
+{
+	unsigned int i;
+
+	if (!d->nr_queues)
+		return 0;
+	if (!d->stopping)
+		for (i = 0; i < d->nr_queues; i++)
+			queue_stop(d->queue[i]);
+	d->stopping = true;
+	for (i = 0; i < d->nr_queues; i++)
+		/* Pairs with the release in queue_let_go(). */
+		if (!__atomic_load_n(&d->queue[i]->drained, __ATOMIC_ACQUIRE))
+			return -EAGAIN;
+	while (d->nr_queues) {
+		struct queue *q = d->queue[--d->nr_queues];
+
+		add_stats(&d->past, &q->stats);
+		queue_free(q);
+	}
+	journal_close(d->journal, !keep);
+	d->journal = NULL;
+	d->stopping = false;
+	return 0;
+}
+
+/* --- what is asked from outside --- */
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
+{
+	pthread_mutex_lock(&d->rate_lock);
+	xpv_rate_set(&d->rate_requests, iops, now_ns());
+	xpv_rate_set(&d->rate_bytes, bytes, now_ns());
+	WRITE_ONCE(d->limited, iops || bytes);
+	pthread_mutex_unlock(&d->rate_lock);
+}
+
+void disk_stats(const struct disk *d, struct disk_stats *sum)
+{
+	unsigned int i;
+
+	*sum = d->past;
+	for (i = 0; i < d->nr_queues; i++)
+		add_stats(sum, &d->queue[i]->stats);
+}

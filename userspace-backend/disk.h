@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A disk as the handshake sees it: made, connected, drained, freed. All of it is the main thread's. */
+#ifndef XPV_BLKD_DISK_H
+#define XPV_BLKD_DISK_H
+
+#include "daemon.h"
+
+/* Start the workers that config asks for, and hear what they leave word of. 0 or a negative errno. */
+int disks_start(void);
+
+/* No disk is left, or what is left is to be as if killed. */
+void disks_stop(void);
+
+unsigned int disks_workers(void);
+
+/* A disk with no store yet; NULL: no memory. @path and @front are copied. */
+struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front);
+
+/* It is not connected. Closes the store. */
+void disk_free(struct disk *d);
+
+/* What the store is by now, into limits. Queues that are connected keep what they have. */
+void disk_measure(struct disk *d);
+
+/*
+ * Serve @n rings, all of as many pages, in layout d->abi, with what limits say; with @recover, go
+ * on where a process before us was killed. Returns 0 or a negative errno, and then is not connected;
+ * -EPROTO: what is there can't be gone on with.
+ */
+int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, bool recover);
+
+/*
+ * Take no more requests, and when all that are in flight have been answered, let go of the rings. -EAGAIN
+ * until then: disk_news() is when to call again. With @keep what the journal holds is kept.
+ */
+int disk_disconnect(struct disk *d, bool keep);
+
+/* Any thread: look at the disks that are being drained. */
+void disks_drained(void);
+
+/* A worker has left word, bits of enum disk_news, or the disk may have drained. xenbus.c has it, and tests. */
+void disk_news(struct disk *d, u32 news);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What backend and frontend tell each other by nodes of xenstore, besides their states. */
+#include "handshake.h"
+#include "node.h"
+
+#include <unistd.h>
+
+#define NO_ORDER	0xffu	/* there is no `ring-page-order` */
+
+/* --- what is offered --- */
+
+static u32 max_queues(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config.max_queues)
+		return config.max_queues;
+	return cpus < 1 ? 1 : cpus < 4 ? (u32)cpus : 4;
+}
+
+bool handshake_offer(struct disk *d)
+{
+	return node_write(XBT_NULL, d->path, "feature-max-indirect-segments", "%u", XPV_BLK_MAX_SEGS) &&
+	       node_write(XBT_NULL, d->path, "max-ring-page-order", "%u", config.max_ring_order) &&
+	       node_write(XBT_NULL, d->path, "multi-queue-max-queues", "%u", max_queues());
+}
+
+static bool write_geometry(struct disk *d, xs_transaction_t t)
+{
+	const struct store *s = &d->store;
+	u32 info = (d->cdrom ? XPV_VDISK_CDROM : 0) | (d->removable ? XPV_VDISK_REMOVABLE : 0) |
+		   (d->readonly ? XPV_VDISK_READONLY : 0);
+	bool ok;
+
+	ok = node_write(t, d->path, "sectors", "%llu", (unsigned long long)d->limits.capacity) &&
+	     node_write(t, d->path, "sector-size", "%u", s->sector) &&
+	     node_write(t, d->path, "physical-sector-size", "%u", s->physical) &&
+	     node_write(t, d->path, "info", "%u", info) &&
+	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
+	     node_write(t, d->path, "feature-barrier", "0") &&
+	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
+	if (ok && d->limits.discard)
+		ok = node_write(t, d->path, "discard-granularity", "%u", s->discard) &&
+		     node_write(t, d->path, "discard-alignment", "%u", s->discard_offset) &&
+		     node_write(t, d->path, "discard-secure", "0");
+	return ok;
+}
+
+/* All at once, so that a frontend never reads half of it. */
+bool handshake_geometry(struct disk *d)
+{
+	xs_transaction_t t;
+
+	do {
+		t = xs_transaction_start(node_store);
+		if (!t)
+			return false;
+		if (!write_geometry(d, t)) {
+			xs_transaction_end(node_store, t, true);
+			return false;
+		}
+		if (xs_transaction_end(node_store, t, false))
+			return true;
+	} while (errno == EAGAIN);
+	return false;
+}
+
+/* --- what the frontend chose --- */
+
+/* What it chose for the disk as a whole. */
+struct choice {
+	u32 queues;
+	u32 order;		/* of each ring, or NO_ORDER */
+};
+
+/* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
+static int read_ring(const char *dir, u32 order, struct ring_info *info)
+{
+	u32 i;
+	int err = node_number(dir, "event-channel", &info->port);
+
+	info->pages = order == NO_ORDER ? 1 : 1u << order;
+	for (i = 0; !err && i < info->pages; i++) {
+		char name[sizeof("ring-ref") + 10];
+
+		snprintf(name, sizeof(name), "ring-ref%u", i);
+		err = order == NO_ORDER ? -ENOENT : node_number(dir, name, &info->gref[i]);
+		if (err && info->pages == 1)
+			err = node_number(dir, "ring-ref", &info->gref[i]);
+	}
+	return err;
+}
+
+/* Each node is read once. What was offered to a frontend that is gone on with, nobody knows. */
+static int negotiate(struct disk *d, struct choice *choice, bool recover)
+{
+	char *protocol = node_read(d->front, "protocol");
+	int err = xpv_blk_abi(protocol, &d->abi);
+
+	free(protocol);
+	if (err)
+		return err;
+	choice->queues = node_number_or(d->front, "multi-queue-num-queues", 1);
+	if (!choice->queues || choice->queues > (recover ? MAX_QUEUES : max_queues()))
+		return -EINVAL;
+	err = node_number(d->front, "ring-page-order", &choice->order);
+	if (err == -ENOENT)
+		choice->order = NO_ORDER;
+	else if (err || choice->order > (recover ? XPV_RING_MAX_ORDER : config.max_ring_order))
+		return -EINVAL;
+	return 0;
+}
+
+int handshake_read(struct disk *d, bool recover, struct ring_info *info, u32 *queues)
+{
+	struct choice choice;
+	char dir[300];
+	u32 i;
+	int err = negotiate(d, &choice, recover);
+
+	*queues = choice.queues;
+	if (!err && choice.queues == 1)
+		return read_ring(d->front, choice.order, info);
+	for (i = 0; !err && i < choice.queues; i++) {
+		snprintf(dir, sizeof(dir), "%s/queue-%u", d->front, i);
+		err = read_ring(dir, choice.order, &info[i]);
+	}
+	return err;
+}

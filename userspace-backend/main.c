@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* xpv-blkd: starts, reads its signals, and ends. */
+#include "daemon.h"
+#include "disk.h"
+#include "notify.h"
+#include "world.h"
+#include "xenbus.h"
+#include "xentop.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_FILE	"/etc/xpv-blkd.conf"
+
+struct config config;
+
+static const char *file;		/* of the settings; NULL: the usual one, if it is there */
+static int signals = -1;
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: xpv-blkd [--config FILE]\n"
+		    "Serves disks to Xen guests, in the foreground; see xpv-blkd(8).\n"
+		    "  -c, --config FILE  settings (" CONFIG_FILE " if it is there)\n"
+		    "  -h, --help         this\n");
+}
+
+static int load(struct config *c)
+{
+	char why[CONFIG_WHY];
+	const char *from = file ? file : access(CONFIG_FILE, F_OK) ? NULL : CONFIG_FILE;
+	int err = config_load(c, from, why);
+
+	if (err)
+		log_error("%s", why);
+	return err;
+}
+
+/* What holds from the next start only stays. */
+static void reload(void)
+{
+	struct config new;
+
+	notify("RELOADING=1");
+	if (!load(&new)) {
+		WRITE_ONCE(config.poll_us, new.poll_us);
+		config.drain_s = new.drain_s;
+		config.max_queues = new.max_queues;
+		config.max_ring_order = new.max_ring_order;
+		config.nbd_connections = new.nbd_connections;
+		config.nbd_timeout_s = new.nbd_timeout_s;
+		config_free(&new);
+		log_info("settings read again");
+	}
+	notify("READY=1");
+}
+
+/* As if killed: who comes next finds in the journals what was in flight. */
+static void give_up(void *arg)
+{
+	(void)arg;
+	log_warning("requests are still in flight after %u s, ending all the same", config.drain_s);
+	_exit(0);
+}
+
+static void take_signal(void *arg)
+{
+	static bool stopping;
+	struct signalfd_siginfo info;
+
+	(void)arg;
+	if (read(signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		reload();
+	} else if (!stopping) {
+		stopping = true;
+		notify("STOPPING=1");
+		loop_after(config.drain_s * 1000, give_up, NULL);
+		xenbus_drain(loop_end);
+	}
+}
+
+/* Before there is a thread, so that none but this one ever gets them. */
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signals < 0 ? -errno : loop_add(signals, take_signal, NULL);
+}
+
+/* One daemon for a directory: two would serve the same rings. */
+static int lock(void)
+{
+	char path[256];
+	int fd;
+
+	if (mkdir(config.run_dir, 0700) && errno != EEXIST) {
+		log_error("%s: %s", config.run_dir, strerror(errno));
+		return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/lock", config.run_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
+		log_error("%s: %s", path, fd < 0 ? strerror(errno) : "another xpv-blkd is running");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int start(void)
+{
+	char why[STORE_WHY];
+	int err = take_signals();
+
+	if (!err)
+		err = lock();
+	if (!err)
+		err = xentop_start();
+	if (err)
+		return err;
+	err = world_open();
+	if (err) {
+		log_error("no grants (%s): is this dom0, and is xen-gntdev loaded?", strerror(-err));
+		return err;
+	}
+	err = disks_start();
+	if (err) {
+		log_error("the threads can't be started: %s", strerror(-err));
+		goto err_close_world;
+	}
+	err = control_start(why);
+	if (!err)
+		err = metrics_start(why);
+	if (err) {
+		log_error("%s", why);
+		goto err_stop_disks;
+	}
+	err = xenbus_start();
+	if (err) {
+		log_error("no xenstore: %s", strerror(-err));
+		goto err_stop_disks;
+	}
+	return 0;
+
+err_stop_disks:
+	disks_stop();
+err_close_world:
+	world_close();
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'c') {
+			file = optarg;
+		} else {
+			usage(option == 'h' ? stdout : stderr);
+			return option == 'h' ? 0 : 2;
+		}
+	}
+	if (optind < argc) {
+		usage(stderr);
+		return 2;
+	}
+	if (load(&config) || start())
+		return 1;
+	notify("READY=1");
+	notify_watchdog();
+	log_info("serving, with %u thread%s", disks_workers(), disks_workers() == 1 ? "" : "s");
+	loop_run();
+
+	xentop_stop();
+	xenbus_stop();
+	disks_stop();
+	world_close();
+	return 0;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "node.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define PATH_BYTES	512
+
+struct xs_handle *node_store;
+
+static bool join(char path[PATH_BYTES], const char *dir, const char *key)
+{
+	return snprintf(path, PATH_BYTES, "%s/%s", dir, key) < PATH_BYTES;
+}
+
+char *node_read(const char *dir, const char *key)
+{
+	char path[PATH_BYTES];
+
+	return join(path, dir, key) ? xs_read(node_store, XBT_NULL, path, NULL) : NULL;
+}
+
+int node_number(const char *dir, const char *key, u32 *value)
+{
+	char *end, *text = node_read(dir, key);
+	unsigned long n;
+	int err = 0;
+
+	if (!text)
+		return -ENOENT;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	/* strtoul() would take a sign, and blanks. */
+	if (*text < '0' || *text > '9' || *end || errno || n > 0xffffffffu)
+		err = -EINVAL;
+	else
+		*value = (u32)n;
+	free(text);
+	return err;
+}
+
+u32 node_number_or(const char *dir, const char *key, u32 missing)
+{
+	u32 value;
+
+	return node_number(dir, key, &value) ? missing : value;
+}
+
+bool node_write(xs_transaction_t t, const char *dir, const char *key, const char *format, ...)
+{
+	char path[PATH_BYTES], value[PATH_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(value, sizeof(value), format, args);
+	va_end(args);
+	return join(path, dir, key) && xs_write(node_store, t, path, value, (unsigned int)strlen(value));
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Values in xenstore. Directories may be relative to this domain's. */
+#ifndef XPV_BLKD_NODE_H
+#define XPV_BLKD_NODE_H
+
+#include "xpv_os.h"
+
+#include <xenstore.h>
+
+extern struct xs_handle *node_store;
+
+/* The text of @dir/@key, to be freed; NULL: there is none. */
+char *node_read(const char *dir, const char *key);
+
+/* A number, written as the protocol has it. 0, -ENOENT or -EINVAL. */
+int node_number(const char *dir, const char *key, u32 *value);
+
+/* The same, or @missing if there is none. */
+u32 node_number_or(const char *dir, const char *key, u32 missing);
+
+bool node_write(xs_transaction_t t, const char *dir, const char *key, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A queue's turn. What has been read is copied to the frontend, what is to be written is copied from
+ * it, by the same call; then the answers, with at most one event for all, and the
+ * store gets the new ones, which go to the kernel with the worker's next io_uring_enter().
+ *
+ * A request is copied off the ring once, into the journal; an indirect one's segments are copied
+ * once into memory of ours. Both are checked there and then trusted.
+ */
+#include "queue.h"
+
+#include <time.h>
+
+#define LARGEST		(XPV_BLK_MAX_SEGS * XPV_PAGE_SIZE)
+#define LONGEST_WAIT	100000000ull	/* ns: a limit may be lifted meanwhile */
+
+static void finish(struct request *r, int err)
+{
+	if (!r->err)
+		r->err = err;
+	list_add(&r->q->done, r);
+}
+
+static u32 data_bytes(const struct xpv_blk_req *req)
+{
+	return req->nr_segs ? (u32)req->nr_sectors << XPV_BLK_SECTOR_SHIFT : 0;
+}
+
+/* --- copies: all of a turn's are to and from one domain --- */
+
+/* Do them. A request that had one fail has failed; the first error stays. */
+static void copy_all(struct worker *w)
+{
+	struct xpv_copy_batch *b = &w->copies;
+	u32 i;
+
+	xpv_copy_submit(b);
+	for (i = 0; i < b->n; i++)
+		if (unlikely(xpv_copy_status(b, i)) && !w->copy_of[i]->err)
+			w->copy_of[i]->err = -EFAULT;
+	xpv_copy_reset(b);
+}
+
+/* @len bytes at @off of the frontend's page, to or from @mem, which may cross pages of ours. */
+static void copy(struct request *r, bool to, u32 gref, u32 off, u8 *mem, u32 len)
+{
+	struct worker *w = r->q->worker;
+
+	while (len) {
+		u32 left = XPV_PAGE_SIZE - ((uintptr_t)mem & (XPV_PAGE_SIZE - 1));
+		u32 n = len < left ? len : left;
+		u32 i;
+
+		if (!xpv_copy_room(&w->copies))
+			copy_all(w);
+		i = to ? xpv_copy_to(&w->copies, gref, off, mem, n) :
+			 xpv_copy_from(&w->copies, gref, off, mem, n);
+		w->copy_of[i] = r;
+		off += n;
+		mem += n;
+		len -= n;
+	}
+}
+
+static void copy_data(struct request *r, bool to)
+{
+	u8 *mem = r->data;
+	u32 i;
+
+	for (i = 0; i < r->entry->req.nr_segs; i++) {
+		const struct xpv_blk_seg *seg = &r->seg[i];
+		u32 n = (seg->last - seg->first + 1u) << XPV_BLK_SECTOR_SHIFT;
+
+		copy(r, to, seg->gref, (u32)seg->first << XPV_BLK_SECTOR_SHIFT, mem, n);
+		mem += n;
+	}
+}
+
+/* --- limits --- */
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+static void waited(struct event *ev, int res, u32 flags)
+{
+	struct queue *q = (struct queue *)((char *)ev - offsetof(struct queue, timer));
+
+	(void)res;
+	(void)flags;
+	q->waits = false;
+	worker_ready(q->worker, q);
+}
+
+static void wait_ns(struct queue *q, u64 ns)
+{
+	if (q->waits)
+		return;
+	q->timer.fn = waited;
+	q->timer_at.tv_sec = 0;
+	q->timer_at.tv_nsec = (long long)(ns < LONGEST_WAIT ? ns : LONGEST_WAIT);
+	q->waits = true;
+	io_uring_prep_timeout(worker_sqe(q->worker, &q->timer), &q->timer_at, 0, 0);
+}
+
+/*
+ * How many requests may be taken now; if none, a turn will come when it is time. Their size is not
+ * known yet: no more than fit, or one, whose excess is made up for.
+ */
+static u32 allowed(struct queue *q)
+{
+	struct disk *d = q->disk;
+	u64 now = now_ns(), requests, bytes, wait, wait_bytes;
+
+	if (q->waits)
+		return 0;
+	pthread_mutex_lock(&d->rate_lock);
+	requests = xpv_rate_room(&d->rate_requests, now);
+	bytes = xpv_rate_room(&d->rate_bytes, now);
+	wait = xpv_rate_wait(&d->rate_requests, now);
+	wait_bytes = xpv_rate_wait(&d->rate_bytes, now);
+	pthread_mutex_unlock(&d->rate_lock);
+
+	if (!requests || !bytes) {
+		/* Not for the sake of nothing. */
+		if (xpv_back_peek(&q->ring))
+			wait_ns(q, wait > wait_bytes ? wait : wait_bytes);
+		return 0;
+	}
+	bytes = bytes / LARGEST + 1;
+	requests = requests < bytes ? requests : bytes;
+	return requests < QUEUE_ROUND ? (u32)requests : QUEUE_ROUND;
+}
+
+static void charge(struct queue *q, const struct request *r, u32 n)
+{
+	u64 now = now_ns(), bytes = 0;
+
+	for (; r; r = r->next) {
+		const struct xpv_blk_req *req = &r->entry->req;
+
+		if (req->indirect)
+			bytes += (u64)req->nr_segs * XPV_PAGE_SIZE;
+		else if (req->op != XPV_BLK_DISCARD && !r->err)
+			bytes += data_bytes(req);
+	}
+	pthread_mutex_lock(&q->disk->rate_lock);
+	xpv_rate_charge(&q->disk->rate_requests, n, now);
+	xpv_rate_charge(&q->disk->rate_bytes, bytes, now);
+	pthread_mutex_unlock(&q->disk->rate_lock);
+}
+
+/* --- from the ring --- */
+
+static void count(struct disk_stats *s, const struct xpv_blk_req *req)
+{
+	switch (req->op) {
+	case XPV_BLK_READ:
+		stat_add(&s->reads, 1);
+		stat_add(&s->read_sectors, req->nr_sectors);
+		break;
+	case XPV_BLK_WRITE:
+		stat_add(&s->writes, 1);
+		stat_add(&s->write_sectors, req->nr_sectors);
+		break;
+	case XPV_BLK_FLUSH:
+		stat_add(&s->flushes, 1);
+		break;
+	case XPV_BLK_DISCARD:
+		stat_add(&s->discards, 1);
+		break;
+	}
+}
+
+/* Take what the ring shows to the end of @batch. Returns how many. */
+static u32 take(struct queue *q, struct request_list *batch)
+{
+	bool limited = READ_ONCE(q->disk->limited);
+	u32 i, n, most = unlikely(limited) ? allowed(q) : QUEUE_ROUND;
+	struct request **first = batch->last;
+
+	n = xpv_back_pending(&q->ring);
+	if (n > most)
+		n = most;
+	/* Slots not answered and requests not free are equally many, so there are @n. */
+	for (i = 0; i < n; i++) {
+		struct request *r = list_take(&q->free);
+		union xpv_blk_slot slot;
+
+		r->entry->taken = q->ring.cons;
+		xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
+		xpv_blk_decode(q->abi, &slot, &r->entry->req);
+		/* A process killed here leaves an entry that is whole. */
+		barrier();
+		WRITE_ONCE(r->entry->state, ENTRY_TAKEN);
+		list_add(batch, r);
+	}
+	if (!n)
+		return 0;
+	/* Now they are ours: from here on they would be found in the journal. */
+	barrier();
+	WRITE_ONCE(q->journal->cons, q->ring.cons);
+	q->inflight += n;
+	if (unlikely(limited))
+		charge(q, *first, n);
+	return n;
+}
+
+/* Memory for @r's segments, if they don't fit its slot, and their copy on its way. */
+static bool fetch_segments(struct request *r)
+{
+	const struct xpv_blk_req *req = &r->entry->req;
+
+	r->page = arena_alloc(r->q->arena, XPV_PAGE_SIZE);
+	if (!r->page)
+		return false;
+	r->seg = r->page;
+	copy(r, false, req->ind[0], 0, (u8 *)r->page, req->nr_segs * (u32)sizeof(*r->seg));
+	return true;
+}
+
+/*
+ * Check all of @batch that is new. Those with pages of segments have these copied, by one call for
+ * all. What is refused is done; what finds no memory, and all behind it, is left in q->again.
+ */
+static void check(struct queue *q, struct request_list *batch)
+{
+	struct request_list checked;
+	struct request *r;
+	bool fetch = false, full = false;
+
+	list_init(&checked);
+	while ((r = list_take(batch))) {
+		int err = r->described ? 0 : xpv_blk_check(&r->entry->req, &q->limits);
+
+		if (unlikely(err)) {
+			finish(r, err);
+			continue;
+		}
+		if (r->entry->req.indirect && !r->described && !full) {
+			full = !fetch_segments(r);
+			fetch |= !full;
+		}
+		list_add(unlikely(full) ? &q->again : &checked, r);
+	}
+	if (fetch)
+		copy_all(q->worker);
+	while ((r = list_take(&checked))) {
+		if (r->page && !r->described && !r->err)
+			r->err = xpv_blk_check_segs(&r->entry->req, r->seg, r->entry->req.nr_segs, &q->limits);
+		r->described = true;
+		list_add(r->err ? &q->done : batch, r);
+	}
+}
+
+/*
+ * Nothing that waits for memory holds any: so when nothing else is in flight, all of it is there. Its
+ * segments are copied, and checked, anew.
+ */
+static void postpone(struct request *r)
+{
+	if (r->page)
+		arena_free(r->q->arena, r->page, XPV_PAGE_SIZE);
+	r->page = NULL;
+	r->seg = r->entry->req.seg;
+	r->described = false;
+}
+
+/* Give each of @batch the memory its data passes through, and copy in what is to be written. */
+static void prepare(struct queue *q, struct request_list *batch)
+{
+	struct request_list prepared, rest;
+	struct request *r;
+
+	list_init(&prepared);
+	list_init(&rest);
+	while ((r = list_take(batch))) {
+		u32 bytes = data_bytes(&r->entry->req);
+
+		if (bytes && !rest.first)
+			r->data = arena_alloc(q->arena, bytes);
+		if (unlikely(rest.first || (bytes && !r->data))) {
+			postpone(r);
+			list_add(&rest, r);
+			continue;
+		}
+		r->io.registered = q->arena->registered;
+		if (bytes && r->entry->req.op != XPV_BLK_READ)
+			copy_data(r, false);
+		list_add(&prepared, r);
+	}
+	list_move(batch, &prepared);
+	if (unlikely(rest.first))
+		stat_add(&q->stats.waits, 1);
+	list_prepend(&q->again, &rest);
+}
+
+/* --- to the store, and back --- */
+
+static void stored(struct io *io, int err);
+
+static void submit(struct request *r)
+{
+	static const u8 op[] = {
+		[XPV_BLK_READ] = IO_READ, [XPV_BLK_WRITE] = IO_WRITE,
+		[XPV_BLK_FLUSH] = IO_FLUSH, [XPV_BLK_DISCARD] = IO_DISCARD,
+	};
+	struct xpv_blk_req *req = &r->entry->req;
+	struct io *io = &r->io;
+
+	io->buf = r->data;
+	io->op = r->flushed ? IO_WRITE : op[req->op];
+	/* What a flush says of where was not checked. */
+	io->offset = io->op == IO_FLUSH ? 0 : req->sector << XPV_BLK_SECTOR_SHIFT;
+	io->bytes = io->op == IO_FLUSH ? 0 : req->nr_sectors << XPV_BLK_SECTOR_SHIFT;
+	io->done = stored;
+	r->q->disk->store.ops->submit(r->q->lane, io);
+}
+
+/* The store does not do what it said it could: nor do we offer it any more. */
+static void take_back(const struct request *r)
+{
+	if (r->entry->req.op == XPV_BLK_FLUSH)
+		disk_tell(r->q->disk, DISK_NO_FLUSH);
+	else if (r->entry->req.op == XPV_BLK_DISCARD)
+		disk_tell(r->q->disk, DISK_NO_DISCARD);
+}
+
+static void stored(struct io *io, int err)
+{
+	struct request *r = (struct request *)io;
+
+	if (unlikely(err == -EOPNOTSUPP))
+		take_back(r);
+	/* A flush that brings data has them written behind it. */
+	if (!err && r->entry->req.op == XPV_BLK_FLUSH && r->entry->req.nr_segs && !r->flushed) {
+		r->flushed = true;
+		submit(r);
+		return;
+	}
+	finish(r, err);
+	worker_ready(r->q->worker, r->q);
+}
+
+static void submit_all(struct queue *q, struct request_list *batch)
+{
+	struct request *r;
+
+	while ((r = list_take(batch))) {
+		count(&q->stats, &r->entry->req);
+		if (unlikely(r->err))
+			finish(r, 0);
+		else
+			submit(r);
+	}
+}
+
+/* --- to the ring --- */
+
+static void copy_out(struct queue *q)
+{
+	struct request *r;
+
+	for (r = q->done.first; r; r = r->next)
+		if (r->entry->req.op == XPV_BLK_READ && !r->err)
+			copy_data(r, true);
+}
+
+/* What was one request's is nobody's; a killed process's successor has nothing to do for it. */
+static void release(struct request *r)
+{
+	struct queue *q = r->q;
+
+	WRITE_ONCE(r->entry->state, ENTRY_FREE);
+	if (r->data)
+		arena_free(q->arena, r->data, data_bytes(&r->entry->req));
+	if (r->page)
+		arena_free(q->arena, r->page, XPV_PAGE_SIZE);
+	r->data = NULL;
+	r->page = NULL;
+	r->seg = r->entry->req.seg;
+	r->err = 0;
+	r->described = false;
+	r->flushed = false;
+	list_add(&q->free, r);
+}
+
+/* Answer all that is done, and then one event if the frontend asked for it. Returns how many. */
+static u32 answer(struct queue *q)
+{
+	struct request *r;
+	u32 n = 0;
+	bool notify;
+
+	if (!q->done.first)
+		return 0;
+	for (r = q->done.first; r; r = r->next) {
+		struct journal_entry *e = r->entry;
+
+		if (unlikely(r->err))
+			stat_add(&q->stats.errors, 1);
+		e->answer = q->ring.prod;
+		barrier();
+		WRITE_ONCE(e->state, ENTRY_ANSWERED);
+		barrier();
+		/* The operation meant, not INDIRECT: it is what frontends compare. */
+		xpv_blk_respond(q->abi, xpv_back_next(&q->ring), e->req.id, e->req.op, xpv_blk_status(r->err));
+		n++;
+	}
+	notify = xpv_back_publish(&q->ring);
+	barrier();
+	while ((r = list_take(&q->done)))
+		release(r);
+	q->inflight -= n;
+	if (notify) {
+		stat_add(&q->stats.notifies, 1);
+		channel_notify(q->worker->channels, (u32)q->port);
+	}
+	return n;
+}
+
+void queue_turn(struct queue *q)
+{
+	struct worker *w = q->worker;
+	struct request_list batch;
+	u32 taken = 0, answered;
+
+	list_init(&batch);
+	list_move(&batch, &q->again);
+	xpv_copy_init(&w->copies, q->domid);
+	copy_out(q);
+	if (!q->stopping && !batch.first)
+		taken = take(q, &batch);
+	if (batch.first && !q->arena)
+		q->arena = worker_get_arena(w);
+	if (batch.first && likely(q->arena)) {
+		check(q, &batch);
+		prepare(q, &batch);
+	} else if (batch.first) {
+		list_move(&q->again, &batch);
+		wait_ns(q, LONGEST_WAIT);
+	}
+	copy_all(w);
+	answered = answer(q);
+	submit_all(q, &batch);
+	/* What the store had at once, and what could not be copied. */
+	if (q->done.first) {
+		copy_out(q);
+		copy_all(w);
+		answered += answer(q);
+	}
+	WRITE_ONCE(q->stats.inflight, q->inflight);
+	if (!q->inflight && q->arena) {
+		worker_put_arena(w, q->arena);
+		q->arena = NULL;
+	}
+	/* There may be more than fits a turn; and what waits for memory may have it now. */
+	if (taken == QUEUE_ROUND || (q->again.first && answered))
+		worker_ready(w, q);
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `/PATH` or `file:/PATH`: a file or a block device, by direct I/O where the file system can.
+ *
+ * It is held by a lock of the open file itself, which everything in flight refers to: so the kernel lets
+ * go of it when the last request of a process that was killed has ended, and not before. That is when it
+ * may be opened again.
+ */
+#include "store.h"
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define MOST_SECTOR	4096u
+#define MOST_DISCARD	(1ull << 30)	/* bytes in one go: the rest may be stopped by then */
+
+struct file {
+	int fd;
+	bool bdev;
+};
+
+struct lane {
+	struct file *file;
+	struct worker *worker;
+	int number;		/* of the registered file, -1 for none */
+};
+
+/* --- opening --- */
+
+static u64 queue_limit(dev_t dev, const char *name)
+{
+	unsigned long long value = 0;
+	char path[128];
+	FILE *f;
+	int i;
+
+	/* A partition has its disk's. */
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s", major(dev), minor(dev),
+			 i ? "../" : "", name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%llu", &value) != 1)
+			value = 0;
+		fclose(f);
+		break;
+	}
+	return value;
+}
+
+static int measure(struct store *s)
+{
+	struct file *file = s->data;
+	struct stat st;
+	u64 bytes;
+
+	if (file->bdev) {
+		if (ioctl(file->fd, BLKGETSIZE64, &bytes))
+			return -errno;
+	} else {
+		if (fstat(file->fd, &st))
+			return -errno;
+		bytes = (u64)st.st_size;
+	}
+	s->bytes = bytes - bytes % s->sector;
+	return 0;
+}
+
+/* The smallest piece that can be read: a file system does not say, on the kernels that we run on. */
+static u32 try_sector(int fd)
+{
+	void *buf;
+	u32 n;
+
+	if (posix_memalign(&buf, MOST_SECTOR, MOST_SECTOR))
+		return MOST_SECTOR;
+	for (n = 512; n < MOST_SECTOR; n *= 2)
+		if (pread(fd, buf, n, 0) >= 0 || errno != EINVAL)
+			break;
+	free(buf);
+	return n;
+}
+
+static void learn_bdev(struct store *s, int fd, dev_t dev)
+{
+	unsigned int physical = 0;
+	int logical = 0;
+
+	ioctl(fd, BLKSSZGET, &logical);
+	ioctl(fd, BLKPBSZGET, &physical);
+	s->sector = logical > 512 ? (u32)logical : 512;
+	s->physical = physical > s->sector ? physical : s->sector;
+	if (queue_limit(dev, "discard_max_bytes")) {
+		s->discard = (u32)queue_limit(dev, "discard_granularity");
+		if (s->discard < s->sector)
+			s->discard = s->sector;
+		s->discard_offset = (u32)queue_limit(dev, "discard_alignment");
+	}
+}
+
+static void learn_file(struct store *s, int fd, const struct stat *st)
+{
+	u32 sector = try_sector(fd);
+
+	s->sector = sector;
+	s->physical = (u32)st->st_blksize > sector && st->st_blksize <= MOST_SECTOR ? (u32)st->st_blksize : sector;
+	s->discard = s->physical;
+}
+
+static int refuse(char *why, const char *path, int err, const char *what)
+{
+	snprintf(why, STORE_WHY, "%.160s: %s", path, what);
+	return err;
+}
+
+static int file_open(struct store *s, const char *path, char *why)
+{
+	int err, flags = (s->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+	struct file *file = calloc(1, sizeof(*file));
+	struct stat st;
+
+	if (!file)
+		return refuse(why, path, -ENOMEM, "no memory");
+	file->fd = open(path, flags | O_DIRECT);
+	/* Some file systems have no direct I/O: their cache is as good, flushed when the guest asks. */
+	if (file->fd < 0 && errno == EINVAL)
+		file->fd = open(path, flags);
+	if (file->fd < 0) {
+		err = refuse(why, path, -errno, strerror(errno));
+		goto err_free;
+	}
+	err = refuse(why, path, -EINVAL, "neither a file nor a block device");
+	if (fstat(file->fd, &st) || (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode)))
+		goto err_close;
+	file->bdev = S_ISBLK(st.st_mode);
+	if (flock(file->fd, (s->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
+		err = refuse(why, path, -EAGAIN, "in use by another disk or process that writes to it");
+		goto err_close;
+	}
+	if (file->bdev)
+		learn_bdev(s, file->fd, st.st_rdev);
+	else
+		learn_file(s, file->fd, &st);
+	if (s->sector > MOST_SECTOR) {
+		err = refuse(why, path, -EINVAL, "its sectors are larger than 4096 bytes");
+		goto err_close;
+	}
+	s->flush = true;
+	s->data = file;
+	err = measure(s);
+	if (err) {
+		refuse(why, path, err, strerror(-err));
+		goto err_close;
+	}
+	why[0] = 0;
+	return 0;
+
+err_close:
+	close(file->fd);
+err_free:
+	free(file);
+	return err;
+}
+
+static void file_close(struct store *s)
+{
+	struct file *file = s->data;
+
+	close(file->fd);
+	free(file);
+}
+
+/* --- lanes --- */
+
+static void *attach(struct store *s, struct worker *w)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+
+	if (!lane)
+		return NULL;
+	lane->file = s->data;
+	lane->worker = w;
+	lane->number = worker_add_file(w, lane->file->fd);
+	return lane;
+}
+
+static void detach(void *arg)
+{
+	struct lane *lane = arg;
+
+	worker_remove_file(lane->worker, lane->number);
+	free(lane);
+}
+
+static void on_lane(struct io_uring_sqe *sqe, const struct lane *lane)
+{
+	if (lane->number < 0)
+		return;
+	sqe->fd = lane->number;
+	sqe->flags |= IOSQE_FIXED_FILE;
+}
+
+static void moved(struct event *ev, int res, u32 flags);
+static void ended(struct event *ev, int res, u32 flags);
+
+/* What is left of @io, which is at most 1 MiB. */
+static void move(struct lane *lane, struct io *io)
+{
+	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
+	u32 n = (u32)io->bytes;
+	int fd = lane->file->fd;
+
+	if (io->registered >= 0 && io->op == IO_READ)
+		io_uring_prep_read_fixed(sqe, fd, io->buf, n, io->offset, io->registered);
+	else if (io->registered >= 0)
+		io_uring_prep_write_fixed(sqe, fd, io->buf, n, io->offset, io->registered);
+	else if (io->op == IO_READ)
+		io_uring_prep_read(sqe, fd, io->buf, n, io->offset);
+	else
+		io_uring_prep_write(sqe, fd, io->buf, n, io->offset);
+	on_lane(sqe, lane);
+	io->ev.fn = moved;
+}
+
+static void moved(struct event *ev, int res, u32 flags)
+{
+	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+
+	(void)flags;
+	if (likely(res == (int)io->bytes)) {
+		io->done(io, 0);
+	} else if (res == -EINTR || res == -EAGAIN) {
+		move(io->lane, io);
+	} else if (res <= 0) {
+		/* Nothing moved, and no error: it has become smaller than it was. */
+		io->done(io, res ? res : -EIO);
+	} else {
+		io->buf = (u8 *)io->buf + res;
+		io->offset += (u32)res;
+		io->bytes -= (u32)res;
+		move(io->lane, io);
+	}
+}
+
+/* The next piece of a discard; cookie is where it ends. */
+static void discard(struct lane *lane, struct io *io)
+{
+	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
+	u64 n = io->bytes < MOST_DISCARD ? io->bytes : MOST_DISCARD;
+
+	io_uring_prep_fallocate(sqe, lane->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)io->offset, (off_t)n);
+	on_lane(sqe, lane);
+	io->offset += n;
+	io->bytes -= n;
+	io->ev.fn = ended;
+}
+
+static void ended(struct event *ev, int res, u32 flags)
+{
+	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+
+	(void)flags;
+	if (!res && io->op == IO_DISCARD && io->bytes)
+		discard(io->lane, io);
+	else
+		io->done(io, res);
+}
+
+static void submit(void *arg, struct io *io)
+{
+	struct lane *lane = arg;
+	struct io_uring_sqe *sqe;
+
+	io->lane = lane;
+	switch (io->op) {
+	case IO_READ:
+	case IO_WRITE:
+		move(lane, io);
+		break;
+	case IO_FLUSH:
+		sqe = worker_sqe(lane->worker, &io->ev);
+		io_uring_prep_fsync(sqe, lane->file->fd, IORING_FSYNC_DATASYNC);
+		on_lane(sqe, lane);
+		io->ev.fn = ended;
+		break;
+	case IO_DISCARD:
+		discard(lane, io);
+		break;
+	}
+}
+
+const struct store_ops store_file = {
+	.kind = "file",
+	.open = file_open,
+	.close = file_close,
+	.measure = measure,
+	.attach = attach,
+	.detach = detach,
+	.submit = submit,
+};

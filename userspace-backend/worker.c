@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The worker's thread. */
+#include "worker.h"
+#include "queue.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SQ_ENTRIES	256u
+#define CQ_ENTRIES	4096u
+#define SPARES		4u	/* arenas kept for the next queue that has something to do */
+#define PORTS		64u	/* events read at once */
+
+static struct worker *of_event(struct event *ev, size_t offset)
+{
+	return (struct worker *)((char *)ev - offset);
+}
+
+/* --- submissions and completions --- */
+
+struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev)
+{
+	struct io_uring_sqe *sqe;
+
+	while (!(sqe = io_uring_get_sqe(&w->ring)))
+		io_uring_submit(&w->ring);
+	/* What io_uring_prep_*() leaves alone. */
+	sqe->user_data = (uintptr_t)ev;
+	return sqe;
+}
+
+static bool completed(const struct worker *w)
+{
+	return io_uring_cq_ready(&w->ring) ||
+	       (w->deferred && READ_ONCE(*w->ring.sq.kflags) & IORING_SQ_TASKRUN);
+}
+
+static void complete(struct worker *w)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
+	io_uring_for_each_cqe(&w->ring, head, cqe) {
+		struct event *ev = (struct event *)(uintptr_t)cqe->user_data;
+
+		ev->fn(ev, cqe->res, cqe->flags);
+		n++;
+	}
+	io_uring_cq_advance(&w->ring, n);
+}
+
+int worker_add_file(struct worker *w, int fd)
+{
+	int i;
+
+	for (i = 0; w->has_files && i < (int)WORKER_FILES; i++) {
+		if (w->file_used[i])
+			continue;
+		if (io_uring_register_files_update(&w->ring, (unsigned int)i, &fd, 1) != 1)
+			return -1;
+		w->file_used[i] = 1;
+		return i;
+	}
+	return -1;
+}
+
+void worker_remove_file(struct worker *w, int number)
+{
+	int none = -1;
+
+	if (number < 0)
+		return;
+	io_uring_register_files_update(&w->ring, (unsigned int)number, &none, 1);
+	w->file_used[number] = 0;
+}
+
+/* --- memory --- */
+
+static void tell_kernel(struct worker *w, int number, void *base)
+{
+	struct iovec vec = { base, base ? ARENA_BYTES : 0 };
+	__u64 tag = 0;
+
+	io_uring_register_buffers_update_tag(&w->ring, (unsigned int)number, &vec, &tag, 1);
+}
+
+static struct arena *make_arena(struct worker *w)
+{
+	struct iovec vec = { .iov_len = ARENA_BYTES };
+	struct arena *a = calloc(1, sizeof(*a));
+	__u64 tag = 0;
+	int i;
+
+	if (!a)
+		return NULL;
+	a->base = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (a->base == MAP_FAILED) {
+		free(a);
+		return NULL;
+	}
+	a->registered = -1;
+	vec.iov_base = a->base;
+	for (i = 0; w->has_buffers && i < (int)WORKER_ARENAS; i++) {
+		if (w->arena_used[i])
+			continue;
+		if (io_uring_register_buffers_update_tag(&w->ring, (unsigned int)i, &vec, &tag, 1) == 1) {
+			w->arena_used[i] = 1;
+			a->registered = i;
+		}
+		break;
+	}
+	return a;
+}
+
+static void free_arena(struct worker *w, struct arena *a)
+{
+	if (a->registered >= 0) {
+		tell_kernel(w, a->registered, NULL);
+		w->arena_used[a->registered] = 0;
+	}
+	munmap(a->base, ARENA_BYTES);
+	free(a);
+}
+
+struct arena *worker_get_arena(struct worker *w)
+{
+	struct arena *a = w->spare;
+
+	if (!a)
+		return make_arena(w);
+	w->spare = a->next;
+	w->spares--;
+	return a;
+}
+
+void worker_put_arena(struct worker *w, struct arena *a)
+{
+	if (w->spares == SPARES) {
+		free_arena(w, a);
+		return;
+	}
+	a->next = w->spare;
+	w->spare = a;
+	w->spares++;
+}
+
+/* --- queues --- */
+
+void worker_ready(struct worker *w, struct queue *q)
+{
+	if (q->ready)
+		return;
+	q->ready = true;
+	q->next_ready = NULL;
+	*w->ready_tail = q;
+	w->ready_tail = &q->next_ready;
+}
+
+static struct queue *take_ready(struct worker *w)
+{
+	struct queue *q = w->ready;
+
+	w->ready = q->next_ready;
+	if (!w->ready)
+		w->ready_tail = &w->ready;
+	q->ready = false;
+	return q;
+}
+
+void worker_add_queue(struct worker *w, struct queue *q)
+{
+	q->next = w->queues;
+	w->queues = q;
+}
+
+/* It is not in the ready list. */
+void worker_remove_queue(struct worker *w, struct queue *q)
+{
+	struct queue **at;
+
+	for (at = &w->queues; *at != q; at = &(*at)->next)
+		;
+	*at = q->next;
+	for (at = &w->unarmed; *at && *at != q; at = &(*at)->next_unarmed)
+		;
+	if (*at)
+		*at = q->next_unarmed;
+}
+
+int worker_set_port(struct worker *w, u32 port, struct queue *q)
+{
+	if (port >= w->ports) {
+		u32 n = (port | 63) + 1;
+		struct queue **by_port = realloc(w->by_port, n * sizeof(struct queue *));
+
+		if (!by_port)
+			return -ENOMEM;
+		memset(by_port + w->ports, 0, (n - w->ports) * sizeof(struct queue *));
+		w->by_port = by_port;
+		w->ports = n;
+	}
+	w->by_port[port] = q;
+	return 0;
+}
+
+/* A turn for each queue that is ready now. */
+static void turns(struct worker *w)
+{
+	struct queue *q, *last = NULL;
+
+	for (q = w->ready; q; q = q->next_ready)
+		last = q;
+	while (q != last) {
+		q = take_ready(w);
+		queue_turn(q);
+		if (!q->ready && queue_let_go(q)) {
+			/* @q may be gone, but as a number it still tells where the round ends. */
+			continue;
+		}
+		if (!q->unarmed) {
+			q->unarmed = true;
+			q->next_unarmed = w->unarmed;
+			w->unarmed = q;
+		}
+	}
+}
+
+/* All that had a turn ask for an event. Whether one of them need not wait for it. */
+static bool arm(struct worker *w)
+{
+	struct queue *q;
+
+	while ((q = w->unarmed)) {
+		w->unarmed = q->next_unarmed;
+		q->unarmed = false;
+		if (queue_arm(q))
+			worker_ready(w, q);
+	}
+	return w->ready;
+}
+
+/* --- what wakes the worker --- */
+
+static void channels_ready(struct event *ev, int res, u32 flags);
+static void called(struct event *ev, int res, u32 flags);
+
+static void watch(struct worker *w, struct event *ev, int fd)
+{
+	io_uring_prep_poll_multishot(worker_sqe(w, ev), fd, POLLIN);
+}
+
+static void channels_ready(struct event *ev, int res, u32 flags)
+{
+	struct worker *w = of_event(ev, offsetof(struct worker, channel_event));
+	u32 port[PORTS], i, n;
+
+	(void)res;
+	do {
+		n = channels_read(w->channels, port, PORTS);
+		for (i = 0; i < n; i++) {
+			struct queue *q = port[i] < w->ports ? w->by_port[port[i]] : NULL;
+
+			if (!q)
+				continue;
+			q->event = true;
+			stat_add(&q->stats.events, 1);
+			worker_ready(w, q);
+		}
+	} while (n == PORTS);
+	if (!(flags & IORING_CQE_F_MORE))
+		watch(w, ev, channels_fd(w->channels));
+}
+
+static void called(struct event *ev, int res, u32 flags)
+{
+	struct worker *w = of_event(ev, offsetof(struct worker, call_event));
+	eventfd_t n;
+
+	(void)res;
+	if (!(flags & IORING_CQE_F_MORE))
+		watch(w, ev, w->call_fd);
+	if (eventfd_read(w->call_fd, &n))
+		return;
+	w->call_result = w->call(w->call_arg);
+	sem_post(&w->called);
+}
+
+int worker_call(struct worker *w, int (*fn)(void *arg), void *arg)
+{
+	w->call = fn;
+	w->call_arg = arg;
+	eventfd_write(w->call_fd, 1);
+	while (sem_wait(&w->called))
+		;
+	return w->call_result;
+}
+
+/* --- the loop --- */
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+static bool any_peek(const struct worker *w)
+{
+	struct queue *q;
+	bool any = false;
+
+	for (q = w->queues; q; q = q->next) {
+		if (q->stopping || q->waits || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
+			continue;
+		worker_ready(q->worker, q);
+		any = true;
+	}
+	return any;
+}
+
+/* Look for work for a while, before anybody has to be asked to tell of it. Whether there is some. */
+static bool look(struct worker *w)
+{
+	u64 now, most = config.poll_us * 1000ull;
+
+	if (likely(!most))
+		return false;
+	io_uring_submit(&w->ring);
+	now = now_ns();
+	xpv_poll_pause(&w->poll, now);
+	while (xpv_poll_on(&w->poll, now, most)) {
+		if (completed(w) || any_peek(w))
+			return true;
+		now = now_ns();
+	}
+	return false;
+}
+
+static void serve(struct worker *w)
+{
+	while (!w->ended) {
+		bool wait;
+
+		turns(w);
+		wait = !w->ready && !look(w) && !arm(w);
+		if (wait)
+			io_uring_submit_and_wait(&w->ring, 1);
+		else if (io_uring_sq_ready(&w->ring) || completed(w))
+			io_uring_submit_and_get_events(&w->ring);
+		complete(w);
+		if (unlikely(w->poll.idle) && w->ready)
+			xpv_poll_work(&w->poll, now_ns(), config.poll_us * 1000ull);
+	}
+}
+
+/* A ring as good as this kernel has it. Only its own thread submits to it. */
+static int make_ring(struct worker *w)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_TASKRUN_FLAG,
+		.cq_entries = CQ_ENTRIES,
+	};
+	int err = io_uring_queue_init_params(SQ_ENTRIES, &w->ring, &p);
+
+	w->deferred = !err;
+	if (err == -EINVAL) {
+		p = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE, .cq_entries = CQ_ENTRIES };
+		err = io_uring_queue_init_params(SQ_ENTRIES, &w->ring, &p);
+	}
+	if (err)
+		return err;
+	w->has_files = !io_uring_register_files_sparse(&w->ring, WORKER_FILES);
+	w->has_buffers = !io_uring_register_buffers_sparse(&w->ring, WORKER_ARENAS);
+	io_uring_register_ring_fd(&w->ring);
+	if (!w->index)
+		log_info("io_uring: %s, registered files: %s, registered buffers: %s",
+			 w->deferred ? "completions on demand" : "completions at any time",
+			 w->has_files ? "yes" : "no", w->has_buffers ? "yes" : "no");
+	return 0;
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+
+	w->call_result = make_ring(w);
+	if (w->call_result) {
+		sem_post(&w->called);
+		return NULL;
+	}
+	w->channel_event.fn = channels_ready;
+	watch(w, &w->channel_event, channels_fd(w->channels));
+	w->call_event.fn = called;
+	watch(w, &w->call_event, w->call_fd);
+	sem_post(&w->called);
+	serve(w);
+
+	while (w->spare)
+		free_arena(w, worker_get_arena(w));
+	io_uring_queue_exit(&w->ring);
+	return NULL;
+}
+
+int worker_start(struct worker *w, unsigned int index)
+{
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->index = index;
+	w->ready_tail = &w->ready;
+	sem_init(&w->called, 0, 0);
+	w->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->call_fd < 0)
+		return -errno;
+	w->channels = channels_open();
+	if (!w->channels) {
+		err = -errno;
+		goto err_close;
+	}
+	err = -pthread_create(&w->thread, NULL, run, w);
+	if (err)
+		goto err_close_channels;
+	while (sem_wait(&w->called))
+		;
+	err = w->call_result;
+	if (err)
+		goto err_join;
+	return 0;
+
+err_join:
+	pthread_join(w->thread, NULL);
+err_close_channels:
+	channels_close(w->channels);
+err_close:
+	close(w->call_fd);
+	return err;
+}
+
+static int end(void *arg)
+{
+	struct worker *w = arg;
+
+	w->ended = true;
+	return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	worker_call(w, end, w);
+	pthread_join(w->thread, NULL);
+	channels_close(w->channels);
+	close(w->call_fd);
+	free(w->by_port);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A worker: a thread with an io_uring, and the queues it serves. All that it waits for comes
+ * through the ring: I/O, events of frontends, timers, calls of the main thread.
+ *
+ *   for all that is ready: a turn         (request.c: copies and I/O of a batch)
+ *   look for more for a while             (only with poll_us)
+ *   ask for events, and sleep             one io_uring_enter() submits and waits
+ */
+#ifndef XPV_BLKD_WORKER_H
+#define XPV_BLKD_WORKER_H
+
+#include <liburing.h>
+#include <semaphore.h>
+
+#include <xpv/grant.h>
+#include <xpv/poll.h>
+
+#include "arena.h"
+#include "daemon.h"
+#include "store.h"
+#include "world.h"
+
+#define WORKER_FILES	512u	/* registered, at most */
+#define WORKER_ARENAS	256u
+
+struct request;
+
+struct worker {
+	unsigned int index;
+	pthread_t thread;
+	struct io_uring ring;
+	bool has_buffers, has_files;	/* the kernel takes registered ones */
+	bool deferred;			/* completions come only when they are asked for */
+	bool ended;
+
+	/* The main thread's calls, one at a time. */
+	int call_fd;
+	struct event call_event;
+	int (*call)(void *arg);
+	void *call_arg;
+	int call_result;
+	sem_t called;
+
+	/* Event channels, and whose they are. */
+	struct channels *channels;
+	struct event channel_event;
+	struct queue **by_port;
+	u32 ports;
+
+	struct queue *queues;		/* all */
+	struct queue *ready, **ready_tail;	/* those to have a turn */
+	struct queue *unarmed;		/* those that have not asked for an event since their last turn */
+	struct xpv_poll poll;
+
+	/* Memory to pass requests through. */
+	struct arena *spare;
+	unsigned int spares;
+	u8 arena_used[WORKER_ARENAS], file_used[WORKER_FILES];
+
+	/* The copies of a turn, and whose each is. */
+	struct xpv_copy_batch copies;
+	struct request *copy_of[XPV_COPY_MAX];
+};
+
+/* Main thread: start @w. Returns 0 or a negative errno. */
+int worker_start(struct worker *w, unsigned int index);
+
+/* Main thread: it has no queues any more. */
+void worker_stop(struct worker *w);
+
+/* Main thread: have @w do @fn(@arg), and wait for what it returns. @fn does not wait. */
+int worker_call(struct worker *w, int (*fn)(void *arg), void *arg);
+
+/* The functions from here on are for the worker's own thread. */
+
+/* @q is to have a turn. */
+void worker_ready(struct worker *w, struct queue *q);
+
+void worker_add_queue(struct worker *w, struct queue *q);
+void worker_remove_queue(struct worker *w, struct queue *q);
+
+/* @port has become @q's; NULL: nobody's. Returns 0 or -ENOMEM. */
+int worker_set_port(struct worker *w, u32 port, struct queue *q);
+
+/* Memory for a queue that has something to do; NULL if there is none. */
+struct arena *worker_get_arena(struct worker *w);
+void worker_put_arena(struct worker *w, struct arena *a);
+
+#endif

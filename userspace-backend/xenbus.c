@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The handshake: what is offered to a frontend, what it chose, and the states.
+ *
+ *   Initialising   the toolstack has made the node, and it is ours
+ *   InitWait       features are published; the hotplug script may come, and has the store opened
+ *   Connected      the frontend's rings are mapped and served
+ *   Closing        the frontend is leaving, or something went wrong; what is in flight is answered
+ *   Closed         disconnected; the frontend may start again, the store stays open until the script closes it
+ *
+ * libxl removes the nodes, never we. Watches only say where to look: all that a disk's move depends on is
+ * read when it is looked at, once for however many watches fired.
+ */
+#include "xenbus.h"
+#include "disk.h"
+#include "handshake.h"
+#include "node.h"
+#include "queue.h"
+#include "xentop.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#define KIND		"backend/vbd3"
+#define SCRIPT		"block-xpv"	/* of a node that is ours, its script's name begins with that */
+#define PARAMS		"aio:"		/* libxl's word for "raw" */
+#define OPENED		"xpv-blkd-opened"	/* the script has been here */
+#define FRONT_TOKEN	"front"		/* of watches on frontends' states */
+#define RETRY_MS	50u		/* for a store that a process before us still uses */
+#define RETRIES		600u
+#define COMPLAINTS	10u		/* that one disk may cause */
+
+static void (*drained)(void);		/* set once no more is to be served */
+
+/* To the log and to xenstore, but not as often as a peer can make us. */
+static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const char *format, ...)
+{
+	char text[2 * STORE_WHY];
+	va_list args;
+
+	if (d->complaints++ >= COMPLAINTS)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_error("%s: %s", d->name, text);
+	node_write(XBT_NULL, d->path, "error", "%s", text);
+}
+
+static void look(struct disk *d);
+
+/* --- states --- */
+
+static bool publish_state(struct disk *d, enum xpv_state state)
+{
+	return node_write(XBT_NULL, d->path, "state", "%u", state);
+}
+
+static int connect_disk(struct disk *d, bool recover)
+{
+	struct ring_info info[MAX_QUEUES];
+	u32 queues;
+	int err = handshake_read(d, recover, info, &queues);
+
+	if (err) {
+		complain(d, "%s can't be read: %s", d->front, strerror(-err));
+		return err;
+	}
+	disk_measure(d);
+	err = disk_connect(d, info, queues, recover);
+	if (err) {
+		complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
+		return err;
+	}
+	if (!handshake_geometry(d)) {
+		complain(d, "xenstore: %s", strerror(errno));
+		return -EIO;
+	}
+	d->came = false;
+	log_info("%s: %s, %u queue%s of %u page%s, %s", d->name, recover ? "going on" : "connected", queues,
+		 queues == 1 ? "" : "s", info[0].pages, info[0].pages == 1 ? "" : "s", d->target);
+	return 0;
+}
+
+/* Do what @next takes, and publish it. -EAGAIN: not all is answered yet. */
+static int enter(void *data, enum xpv_state next)
+{
+	struct disk *d = data;
+	int err = 0;
+
+	if (next == XPV_INIT_WAIT && !handshake_offer(d))
+		err = -EIO;
+	else if (next == XPV_CONNECTED)
+		err = connect_disk(d, false);
+	else if (next == XPV_CLOSED)
+		err = disk_disconnect(d, false);
+	if (!err && !publish_state(d, next))
+		err = -EIO;
+	return err;
+}
+
+/* The device can't go on. The frontend sees it, and closes or starts again. */
+static void fail(struct disk *d)
+{
+	publish_state(d, XPV_CLOSING);
+	d->state = XPV_CLOSING;
+}
+
+/* Every change of the state goes this way, or by fail(). */
+static void set_state(struct disk *d, enum xpv_state target)
+{
+	int err;
+
+	/* With no store yet there is nothing to connect to: the script will come. */
+	if (target == XPV_CONNECTED && !d->store.ops)
+		target = XPV_INIT_WAIT;
+	err = xpv_walk_state(&d->state, target, enter, d);
+	if (err && err != -EAGAIN)
+		fail(d);
+}
+
+static void forget(struct disk *d)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/state", d->front);
+	xs_unwatch(node_store, path, FRONT_TOKEN);
+	log_info("%s: gone", d->name);
+	xentop_remove(d);
+	disk_free(d);
+}
+
+/* --- going on where a process before us was --- */
+
+static bool went_on(struct disk *d)
+{
+	char why[STORE_WHY];
+	int err = d->store.ops ? 0 : disk_open_store(d, why);
+
+	if (err == -EAGAIN && d->retries++ < RETRIES)
+		return false;
+	d->recovering = false;
+	if (err)
+		complain(d, "can't go on: %s", why);
+	else
+		err = connect_disk(d, true);
+	if (err)
+		fail(d);
+	return true;
+}
+
+static void retry(void *arg);
+
+static void retry_later(void)
+{
+	static bool waits;
+
+	if (!waits)
+		waits = !loop_after(RETRY_MS, retry, &waits);
+}
+
+static void retry(void *arg)
+{
+	bool *waits = arg;
+	struct disk *d, *next;
+
+	*waits = false;
+	for (d = disk_next(NULL); d && !drained; d = next) {
+		next = disk_next(d);
+		if (!d->recovering)
+			continue;
+		if (went_on(d))
+			look(d);
+		else
+			retry_later();
+	}
+}
+
+/* A frontend that is not, or no more, connected to the process before us has nothing in flight. */
+static void recover(struct disk *d, enum xpv_state front)
+{
+	char why[STORE_WHY];
+
+	if (d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED)) {
+		d->recovering = true;
+		if (!went_on(d))
+			retry_later();
+	} else if (disk_open_store(d, why)) {
+		complain(d, "%s", why);
+	}
+}
+
+/* --- what is seen --- */
+
+static enum xpv_state state_of(const char *dir, enum xpv_state junk)
+{
+	u32 state;
+	int err = node_number(dir, "state", &state);
+
+	if (err == -ENOENT)
+		return XPV_UNKNOWN;
+	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
+}
+
+static void follow(struct disk *d, enum xpv_state front)
+{
+	enum xpv_state target;
+
+	/* It had come so far before: it has left and come back, and what is connected is no more. */
+	if (d->state == XPV_CONNECTED && front == XPV_INITIALISED && d->came)
+		d->anew = true;
+	if (d->anew) {
+		set_state(d, XPV_CLOSED);
+		if (d->state != XPV_CLOSED)
+			return;
+		d->anew = false;
+	}
+	target = xpv_back_target(d->state, front);
+	/* It has not seen yet that we are leaving. */
+	if (d->state == XPV_CLOSING && target == XPV_CONNECTED)
+		return;
+	d->came = front == XPV_CONNECTED;
+	set_state(d, target);
+}
+
+/* Look at @d anew, and make the moves that follow. @d may be gone afterwards. */
+static void look(struct disk *d)
+{
+	enum xpv_state own = state_of(d->path, d->state), front = state_of(d->front, XPV_STATES);
+	bool leaves;
+
+	d->dirty = false;
+	if (drained || d->recovering)
+		return;
+	if (own == XPV_UNKNOWN) {
+		/* The toolstack has removed it: nothing is written, for that would make it anew. */
+		if (disk_disconnect(d, false) != -EAGAIN)
+			forget(d);
+		return;
+	}
+	if (front == XPV_STATES)
+		return;
+	d->online = node_number_or(d->path, "online", 1);
+	/* The toolstack says Closing; the frontend that would follow is not there. */
+	leaves = !d->online && own == XPV_CLOSING &&
+		 (front == XPV_UNKNOWN || front == XPV_CLOSED || d->state < XPV_CONNECTED);
+	if (leaves && d->state == XPV_CLOSED)
+		fail(d);
+	follow(d, leaves ? XPV_UNKNOWN : front);
+}
+
+void disk_news(struct disk *d, u32 news)
+{
+	unsigned int i;
+
+	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
+		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
+		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
+		handshake_geometry(d);
+		for (i = 0; i < d->nr_queues; i++)
+			queue_set_limits(d->queue[i], &d->limits);
+	}
+	if (news & 1u << DISK_BROKEN && d->state == XPV_CONNECTED) {
+		complain(d, "the frontend's ring can't be true");
+		fail(d);
+	}
+	if (drained) {
+		xenbus_drain(drained);
+		return;
+	}
+	look(d);
+}
+
+/* --- disks that come --- */
+
+static bool is_ours(const char *path)
+{
+	char *script = node_read(path, "script"), *name;
+	bool ours;
+
+	if (!script)
+		return false;
+	name = strrchr(script, '/');
+	name = name ? name + 1 : script;
+	ours = !strncmp(name, SCRIPT, strlen(SCRIPT));
+	free(script);
+	return ours;
+}
+
+static bool says(const char *path, const char *key, const char *what)
+{
+	char *text = node_read(path, key);
+	bool same = text && !strcmp(text, what);
+
+	free(text);
+	return same;
+}
+
+static void adopt(u16 domid, u32 devid)
+{
+	char path[64], *front, watch[300];
+	struct disk *d;
+
+	snprintf(path, sizeof(path), KIND "/%u/%u", domid, devid);
+	if (!is_ours(path) || node_number_or(path, "frontend-id", 0xffffffff) != domid)
+		return;
+	front = node_read(path, "frontend");
+	d = front && strlen(front) < 256 ? disk_add(domid, devid, path, front) : NULL;
+	free(front);
+	if (!d)
+		return;
+	d->readonly = !says(path, "mode", "w");
+	d->cdrom = says(path, "device-type", "cdrom");
+	d->removable = node_number_or(path, "removable", 0);
+	d->discard_enabled = node_number_or(path, "discard-enable", 1);
+	d->state = state_of(path, XPV_INITIALISING);
+	if (d->state == XPV_UNKNOWN)
+		d->state = XPV_INITIALISING;
+	snprintf(watch, sizeof(watch), "%s/state", d->front);
+	xs_watch(node_store, watch, FRONT_TOKEN);
+	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
+	xentop_add(d);
+	if (d->state == XPV_INITIALISING)
+		set_state(d, XPV_INIT_WAIT);
+	else if (node_number_or(path, OPENED, 0))
+		recover(d, state_of(d->front, XPV_UNKNOWN));
+	d->dirty = true;
+}
+
+static void adopt_all(void)
+{
+	unsigned int nr_domains, nr_devices, i, k;
+	char path[64], **domain, **device;
+
+	domain = xs_directory(node_store, XBT_NULL, KIND, &nr_domains);
+	for (i = 0; domain && i < nr_domains; i++) {
+		snprintf(path, sizeof(path), KIND "/%.20s", domain[i]);
+		device = xs_directory(node_store, XBT_NULL, path, &nr_devices);
+		for (k = 0; device && k < nr_devices; k++) {
+			u16 domid = (u16)atoi(domain[i]);
+			u32 devid = (u32)strtoul(device[k], NULL, 10);
+
+			if (!disk_find(domid, devid))
+				adopt(domid, devid);
+		}
+		free(device);
+	}
+	free(domain);
+}
+
+/* A watch has fired: whom does it concern? */
+static void note(const char *path, const char *token)
+{
+	unsigned int domid, devid;
+	struct disk *d;
+
+	if (!strcmp(token, FRONT_TOKEN)) {
+		size_t n = strlen(path) - strlen("/state");
+
+		for (d = disk_next(NULL); d; d = disk_next(d))
+			if (!strncmp(path, d->front, n) && !d->front[n])
+				d->dirty = true;
+	} else if (sscanf(path, KIND "/%u/%u", &domid, &devid) != 2) {
+		adopt_all();
+	} else {
+		d = disk_find((u16)domid, devid);
+		if (d)
+			d->dirty = true;
+		else
+			adopt((u16)domid, devid);
+	}
+}
+
+static void watched(void *arg)
+{
+	struct disk *d, *next;
+	char **event;
+
+	(void)arg;
+	while ((event = xs_check_watch(node_store))) {
+		note(event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
+		free(event);
+	}
+	for (d = disk_next(NULL); d; d = next) {
+		next = disk_next(d);
+		if (d->dirty)
+			look(d);
+	}
+}
+
+int xenbus_start(void)
+{
+	int err;
+
+	node_store = xs_open(0);
+	if (!node_store)
+		return -errno;
+	if (!xs_watch(node_store, KIND, "disks")) {
+		err = -errno;
+		goto err_close;
+	}
+	err = loop_add(xs_fileno(node_store), watched, NULL);
+	if (err)
+		goto err_close;
+	return 0;
+
+err_close:
+	xs_close(node_store);
+	return err;
+}
+
+void xenbus_drain(void (*done)(void))
+{
+	struct disk *d;
+	bool waits = false;
+
+	drained = done;
+	for (d = disk_next(NULL); d; d = disk_next(d))
+		waits |= disk_disconnect(d, true) == -EAGAIN;
+	if (!waits)
+		done();
+}
+
+void xenbus_stop(void)
+{
+	while (disk_next(NULL))
+		disk_free(disk_next(NULL));
+	loop_remove(xs_fileno(node_store));
+	xs_close(node_store);
+}
+
+/* --- what is asked from outside --- */
+
+int disk_open_store(struct disk *d, char *why)
+{
+	char *params;
+	const char *target;
+	int err;
+
+	if (d->store.ops)
+		return 0;
+	params = node_read(d->path, "params");
+	if (!params) {
+		snprintf(why, STORE_WHY, "%s has no params", d->path);
+		return -ENOENT;
+	}
+	target = strncmp(params, PARAMS, strlen(PARAMS)) ? params : params + strlen(PARAMS);
+	d->store.readonly = d->readonly;
+	err = store_open(&d->store, target, why);
+	if (!err) {
+		free(d->target);
+		d->target = strdup(target);
+		disk_measure(d);
+		node_write(XBT_NULL, d->path, OPENED, "1");
+		/* A frontend may wait for it. */
+		d->dirty = !d->recovering;
+	}
+	free(params);
+	if (!err && d->dirty)
+		look(d);
+	return err;
+}
+
+int disk_close_store(struct disk *d)
+{
+	char path[128];
+
+	if (d->nr_queues)
+		return -EBUSY;
+	store_close(&d->store);
+	snprintf(path, sizeof(path), "%s/" OPENED, d->path);
+	xs_rm(node_store, XBT_NULL, path);
+	return 0;
+}
+
+int disk_resize(struct disk *d)
+{
+	unsigned int i;
+	int err;
+
+	if (!d->store.ops)
+		return -ENODEV;
+	err = d->store.ops->measure ? d->store.ops->measure(&d->store) : -EOPNOTSUPP;
+	if (err || d->limits.capacity == d->store.bytes >> XPV_BLK_SECTOR_SHIFT)
+		return err;
+	disk_measure(d);
+	for (i = 0; i < d->nr_queues; i++)
+		queue_set_limits(d->queue[i], &d->limits);
+	/* That the state is written again tells the frontend to look. */
+	if (d->state == XPV_CONNECTED && (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED)))
+		return -EIO;
+	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
+	return 0;
+}
+
+int disk_detach(struct disk *d)
+{
+	if (d->state != XPV_CONNECTED)
+		return -ENOTCONN;
+	/* A frontend that outlives its backend would else wait for it to come again. */
+	if (!node_write(XBT_NULL, d->path, "online", "0"))
+		return -EIO;
+	fail(d);
+	return 0;
+}
