@@ -98,10 +98,10 @@ struct xpv_blkback_queue {
 struct xpv_blkback_narrow {
 	/* The disk's own blocks, and whether they may be joined; block_sectors 0: none of this is used. */
 	struct xpv_blk_limits disk;
-	/* For writing, by who is at a part of a block, and then the buffer is its; nests in nothing. */
-	struct rw_semaphore lock;
 	atomic_t writes;		/* of whole blocks, on their way to the disk */
 	wait_queue_head_t wq;		/* where it is waited for them */
+	struct rw_semaphore lock;	/* held for writing by who writes part of a block */
+	struct mutex buffer_lock;	/* protects what is in the pages; taken inside the other */
 	struct page *page[XPV_BLKBACK_NARROW_PAGES];
 };
 
@@ -213,8 +213,11 @@ void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news)
 
 /* blkback_narrow.c APIs: */
 
-/* Show the disk as one of blocks of 512 bytes, if that is wanted. 0 or -ENOMEM. By the device's work. */
-int xpv_blkback_narrow_init(struct xpv_blkback_device *dev);
+/*
+ * Show the disk as one of blocks of 512 bytes, if that is wanted and others do not write to it, as to
+ * one that is @shared. 0 or -ENOMEM. By the device's work.
+ */
+int xpv_blkback_narrow_init(struct xpv_blkback_device *dev, bool shared);
 void xpv_blkback_narrow_exit(struct xpv_blkback_device *dev);
 
 /*
@@ -276,6 +279,9 @@ struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q);
  */
 void xpv_blkback_end_io(struct bio *bio);
 void xpv_blkback_end_write(struct bio *bio);
+
+/* The disk does not do @req after all, though it said so: nor do we offer it any more. Any context. */
+void xpv_blkback_revoke(const struct xpv_blkback_request *req);
 
 /* Answer all of q->finished: unmap, respond, and one event for it all. By the queue's thread. */
 void xpv_blkback_answer(struct xpv_blkback_queue *q);

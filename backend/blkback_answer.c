@@ -75,8 +75,7 @@ static void answer_now(struct xpv_blkback_request *req)
 	atomic_dec(&q->inflight);
 }
 
-/* The disk does not do what it said it could: nor do we offer it any more. */
-static void revoke(const struct xpv_blkback_request *req)
+void xpv_blkback_revoke(const struct xpv_blkback_request *req)
 {
 	struct xpv_blkback_device *dev = req->queue->dev;
 
@@ -106,7 +105,7 @@ void xpv_blkback_end_io(struct bio *bio)
 	/* It is not from a pool of the block layer's, so nobody else lets go of what it refers to. */
 	bio_uninit(bio);
 	if (unlikely(req->err == -EOPNOTSUPP))
-		revoke(req);
+		xpv_blkback_revoke(req);
 	if (in_task() && current == READ_ONCE(q->thread)) {
 		chain_add(&q->finished, req);
 	} else if (!req->transient) {

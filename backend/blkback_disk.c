@@ -22,7 +22,8 @@ int xpv_blkback_disk_open(struct xpv_blkback_device *dev, dev_t number)
 		err = -EROFS;
 		goto err_close;
 	}
-	err = xpv_blkback_narrow_init(dev);
+	/* "!" is the toolstack's word for a disk that other devices write to as well. */
+	err = xpv_blkback_narrow_init(dev, strchr(mode, '!'));
 	if (err)
 		goto err_close;
 	dev->number = number;
@@ -43,12 +44,21 @@ void xpv_blkback_disk_close(struct xpv_blkback_device *dev)
 	xpv_bdev_close(&dev->disk);
 }
 
+/* Sectors, in whole blocks: of a file, a loop device may show a rest that can't be reached. */
+static u64 capacity(const struct xpv_blkback_device *dev)
+{
+	u32 block = dev->narrow.disk.block_sectors;
+	u64 sectors = bdev_nr_sectors(dev->disk.bdev);
+
+	return block ? round_down(sectors, block) : sectors;
+}
+
 void xpv_blkback_disk_measure(struct xpv_blkback_device *dev)
 {
 	struct block_device *bdev = dev->disk.bdev;
 	u32 block = bdev_logical_block_size(bdev);
 
-	dev->limits.capacity = bdev_nr_sectors(bdev);
+	dev->limits.capacity = capacity(dev);
 	dev->limits.max_segs = XPV_BLK_MAX_SEGS;
 	dev->limits.block_sectors = block >> XPV_BLK_SECTOR_SHIFT;
 	/* A block that begins within a page, at any sector of it. */
@@ -64,6 +74,7 @@ void xpv_blkback_disk_measure(struct xpv_blkback_device *dev)
 	if (dev->narrow.disk.block_sectors) {
 		dev->narrow.disk.blocks_join = dev->limits.blocks_join;
 		dev->limits.block_sectors = 1;
+		dev->limits.secure_erase = false;
 	}
 }
 
@@ -195,13 +206,13 @@ static int publish_size(struct xpv_blkback_device *dev)
 /* What is in flight beyond the end of a disk that has shrunk, the block layer refuses. */
 void xpv_blkback_disk_resize(struct xpv_blkback_device *dev)
 {
-	u64 capacity = bdev_nr_sectors(dev->disk.bdev);
+	u64 sectors = capacity(dev);
 
-	if (capacity == dev->limits.capacity)
+	if (sectors == dev->limits.capacity)
 		return;
-	dev_info(&dev->xdev->dev, "the disk has %llu sectors now, it had %llu\n", capacity,
+	dev_info(&dev->xdev->dev, "the disk has %llu sectors now, it had %llu\n", sectors,
 		 dev->limits.capacity);
-	dev->limits.capacity = capacity;
+	dev->limits.capacity = sectors;
 	limit_queues(dev);
 	if (publish_size(dev))
 		dev_warn(&dev->xdev->dev, "the frontend can't be told of it\n");

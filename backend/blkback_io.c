@@ -175,6 +175,20 @@ static struct xpv_blkback_request *take_free(struct xpv_blkback_queue *q, u32 n)
 	return first;
 }
 
+/* They were not needed. */
+static void put_free(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_request *next;
+
+	spin_lock_irq(&q->lock);
+	for (; req; req = next) {
+		next = req->next;
+		req->next = q->free;
+		q->free = req;
+	}
+	spin_unlock_irq(&q->lock);
+}
+
 /*
  * What this round is about: the starved if there are any, for others would take from them what
  * they wait for; else what is on the ring. Returns how many came off the ring.
@@ -203,18 +217,25 @@ static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 	spin_unlock_irq(&q->lock);
 
 	discard_all(&again);
-	atomic_add(n, &q->inflight);
-	for (; req; req = next) {
+	for (n = 0; req; req = next, n++) {
 		int err;
 
 		next = req->next;
 		fetch(q, req);
 		err = xpv_blk_check(&req->req, &q->limits);
-		if (likely(!err))
-			chain_add(batch, req);
-		else
+		if (unlikely(err)) {
 			finish(req, err);
+			continue;
+		}
+		chain_add(batch, req);
+		/* What is behind it may not get ahead of it, whichever of them has to wait. */
+		if (unlikely(req->req.op == XPV_BLK_BARRIER)) {
+			n++;
+			put_free(q, next);
+			break;
+		}
 	}
+	atomic_add(n, &q->inflight);
 	if (unlikely(limited))
 		xpv_blkback_charge(q, n, batch);
 	if (unlikely(starved))
@@ -331,8 +352,11 @@ static void map_data(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batc
 
 static blk_opf_t disk_op(struct block_device *bdev, const struct xpv_blk_req *req)
 {
-	/* The guest has joined what it could; to try again pays where the head has a way to go. */
-	blk_opf_t alone = xpv_bdev_rot(bdev) ? 0 : REQ_NOMERGE;
+	/*
+	 * The guest has joined what it could, unless the request is as large as fits a slot. To try
+	 * again pays where a head has a way to go.
+	 */
+	blk_opf_t alone = req->nr_segs == XPV_BLK_DIRECT_SEGS || xpv_bdev_rot(bdev) ? 0 : REQ_NOMERGE;
 
 	switch (req->op) {
 	case XPV_BLK_READ:
@@ -366,7 +390,9 @@ static void submit(struct xpv_blkback_request *req)
 	count(&req->queue->stats, &req->req);
 	trace_xpv_blkback_submit(req);
 	if (unlikely(narrow) && xpv_blkback_narrow(req, op)) {
-		chain_add(&req->queue->finished, req);
+		if (req->err == -EOPNOTSUPP)
+			xpv_blkback_revoke(req);
+		finish(req, req->err);
 		return;
 	}
 	if (req->req.op == XPV_BLK_DISCARD) {
@@ -410,50 +436,34 @@ static void drain(struct xpv_blkback_queue *q, u32 held)
 }
 
 /*
- * @req is a barrier: what came before it on the ring is on the medium before it, what comes after
- * it, up to the end of the chain, only starts then. If something before it waits to be mapped, all of
- * these wait. Returns with whom to go on.
+ * A barrier, the last of its batch: what came before it on the ring is on the medium before it, what
+ * comes after it is only taken then. It waits for what waits to be mapped.
  */
-static struct xpv_blkback_request *submit_barrier(struct xpv_blkback_queue *q,
-						  struct xpv_blkback_request *req)
+static void submit_barrier(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
-	struct xpv_blkback_request *next = req->next, *after;
-	bool wait = !chain_empty(&q->starved);
-	u32 held = 0;
-
-	for (after = req; after; after = next) {
-		next = after->next;
-		held++;
-		if (wait)
-			starve(after);
+	if (!chain_empty(&q->starved)) {
+		starve(req);
+		return;
 	}
-	if (wait)
-		return NULL;
-	next = req->next;
-	drain(q, held);
+	drain(q, 1);
 	submit(req);
-	drain(q, held - 1);
-	return next;
+	drain(q, 0);
 }
 
 /* Give all of @batch to the disk. */
-static void submit_all(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
+static void submit_all(struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
 	struct blk_plug plug;
 
 	blk_start_plug(&plug);
-	for (req = chain_take(batch); req; req = next) {
-		if (likely(req->req.op != XPV_BLK_BARRIER)) {
-			next = req->next;
-			submit(req);
-			continue;
-		}
-		blk_finish_plug(&plug);
-		next = submit_barrier(q, req);
-		blk_start_plug(&plug);
+	for (req = chain_take(batch); req && req->req.op != XPV_BLK_BARRIER; req = next) {
+		next = req->next;
+		submit(req);
 	}
 	blk_finish_plug(&plug);
+	if (unlikely(req))
+		submit_barrier(req->queue, req);
 }
 
 u32 xpv_blkback_io(struct xpv_blkback_queue *q)
@@ -466,7 +476,7 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 	if (batch.first) {
 		describe(q, &batch);
 		map_data(q, &batch);
-		submit_all(q, &batch);
+		submit_all(&batch);
 	}
 	xpv_blkback_answer(q);
 	if (unlikely(!chain_empty(&q->starved))) {

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A disk of larger blocks, shown as one of 512 bytes to guests that know no other. Requests of whole
- * blocks pass as they are. The others are rare, and slow: each waits until no write is on its way to
- * the disk, keeps new ones away, and goes through a buffer; what it does not cover of its first and
- * last block is read before it is written. Nobody else writes these blocks meanwhile, so that what
- * a neighbour in the same block has written is never taken back.
+ * blocks pass as they are. The others go through a buffer, one at a time. Such a write also waits until
+ * no other is on its way to the disk, and keeps new ones away: what it does not cover of its first and
+ * last block is read before it is written, and what a neighbour in the same block has written meanwhile
+ * would be taken back. Other devices' writes it can't keep away: a disk that is shared is
+ * shown as it is.
  */
 #include "blkback.h"
 
 #include <linux/bio.h>
 #include <linux/highmem.h>
 
-int xpv_blkback_narrow_init(struct xpv_blkback_device *dev)
+int xpv_blkback_narrow_init(struct xpv_blkback_device *dev, bool shared)
 {
 	struct xpv_blkback_narrow *nw = &dev->narrow;
 	u32 i, block = bdev_logical_block_size(dev->disk.bdev);
 
-	if (!READ_ONCE(xpv_blkback_force_512) || block == SECTOR_SIZE)
+	if (!READ_ONCE(xpv_blkback_force_512) || block == SECTOR_SIZE || shared)
 		return 0;
 	for (i = 0; i < XPV_BLKBACK_NARROW_PAGES; i++) {
 		nw->page[i] = alloc_page(GFP_KERNEL);
@@ -138,32 +139,56 @@ static int all_parts(struct xpv_blkback_request *req, blk_opf_t op)
 	return 0;
 }
 
+static int partial(struct xpv_blkback_request *req, blk_opf_t op)
+{
+	struct xpv_blkback_narrow *nw = &req->queue->dev->narrow;
+	int err;
+
+	if (op_is_write(op)) {
+		down_write(&nw->lock);
+		wait_event_idle(nw->wq, !atomic_read(&nw->writes));
+	}
+	mutex_lock(&nw->buffer_lock);
+	err = all_parts(req, op);
+	mutex_unlock(&nw->buffer_lock);
+	if (op_is_write(op))
+		up_write(&nw->lock);
+	return err;
+}
+
+/* A discard keeps to the blocks that it covers; it is no erasure, which such a disk does not offer. */
+static bool shrink(struct xpv_blk_req *req, u32 block)
+{
+	u64 from = round_up(req->sector, block), end = round_down(req->sector + req->nr_sectors, block);
+
+	if (from >= end)
+		return false;
+	req->sector = from;
+	req->nr_sectors = end - from;
+	return true;
+}
+
 bool xpv_blkback_narrow(struct xpv_blkback_request *req, blk_opf_t op)
 {
-	struct xpv_blkback_device *dev = req->queue->dev;
-	struct xpv_blkback_narrow *nw = &dev->narrow;
+	struct xpv_blkback_narrow *nw = &req->queue->dev->narrow;
 
+	req->err = 0;
+	if (req->req.op == XPV_BLK_DISCARD)
+		return !shrink(&req->req, nw->disk.block_sectors);
 	/* A mere flush. */
-	if (!req->req.nr_segs && req->req.op != XPV_BLK_DISCARD)
+	if (!req->req.nr_segs)
 		return false;
-	if (xpv_blk_whole(&req->req, req->seg, &nw->disk)) {
-		if (req->req.op == XPV_BLK_READ || req->req.op == XPV_BLK_DISCARD)
-			return false;
+	if (!xpv_blk_whole(&req->req, req->seg, &nw->disk)) {
+		req->err = partial(req, op);
+		return true;
+	}
+	if (op_is_write(op)) {
 		/* Not while somebody is at a part of a block. */
 		down_read(&nw->lock);
 		atomic_inc(&nw->writes);
 		up_read(&nw->lock);
-		return false;
 	}
-	if (req->req.op == XPV_BLK_DISCARD) {
-		req->err = -EINVAL;
-		return true;
-	}
-	down_write(&nw->lock);
-	wait_event_idle(nw->wq, !atomic_read(&nw->writes));
-	req->err = all_parts(req, op);
-	up_write(&nw->lock);
-	return true;
+	return false;
 }
 
 void xpv_blkback_narrow_written(struct xpv_blkback_device *dev)

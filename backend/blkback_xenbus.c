@@ -456,6 +456,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 			     DEFAULT_RATELIMIT_BURST);
 	spin_lock_init(&dev->rate_lock);
 	init_rwsem(&dev->narrow.lock);
+	mutex_init(&dev->narrow.buffer_lock);
 	init_waitqueue_head(&dev->narrow.wq);
 	gnttab_page_cache_init(&dev->pages);
 	dev->max_queues = min(READ_ONCE(xpv_blkback_max_queues) ?: num_online_cpus(),

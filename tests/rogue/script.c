@@ -66,7 +66,7 @@ static const struct field blk_request[] = { BLK_REQUEST(struct xpv_blk_slot64), 
 static const struct field blk_request32[] = { BLK_REQUEST(struct xpv_blk_slot32), {} };
 static const struct field blk_response[] = {
 	BLK_RESPONSE(struct xpv_blk_rsp64),
-	FIELD(struct xpv_blk_rsp64, pad2, "pad2"),
+	FIELD(struct xpv_blk_rsp64, pad2, "padding"),
 	{}
 };
 static const struct field blk_response32[] = { BLK_RESPONSE(struct xpv_blk_rsp32), {} };

@@ -41,9 +41,8 @@ disk_cycles() {
 		timeout 60 xl block-detach guest xvdc >>$lab/out/xl.log 2>&1 || { echo "cycle $i: xl block-detach failed"; status=1; break; }
 		until_ok 20 no_backend vbd 51744 || { echo "cycle $i: dom0 still has its backend"; status=1; break; }
 	done
-	[ $status = 0 ] || return
 	guest_load_stop reader
-	guest_load_runs disk && nothing_grew $before || status=1
+	[ $status = 1 ] || { guest_load_runs disk && nothing_grew $before; } || status=1
 	guest_load_stop disk
 	guest 'grep -q "err= 0" /tmp/disk.log' || { echo "fio on xvdb had errors"; return 1; }
 	return $status
