@@ -15,6 +15,7 @@
 #include <linux/rtnetlink.h>
 
 #include <xpv_uevent.h>
+#include <xpv_xenstore.h>
 
 static const struct {
 	const char *name;
@@ -31,8 +32,9 @@ static const struct {
 	{ "feature-dynamic-multicast-control", 1 },
 };
 
-static int write_offers(struct xenbus_transaction xbt, struct xpv_netback *vif)
+static int write_offers(struct xenbus_transaction xbt, void *arg)
 {
+	struct xpv_netback *vif = arg;
 	const char *dir = vif->xdev->nodename;
 	unsigned int i;
 	int err;
@@ -43,25 +45,6 @@ static int write_offers(struct xenbus_transaction xbt, struct xpv_netback *vif)
 			return err;
 	}
 	return xenbus_printf(xbt, dir, "multi-queue-max-queues", "%u", vif->max_queues);
-}
-
-static int publish_offers(struct xpv_netback *vif)
-{
-	struct xenbus_transaction xbt;
-	int err;
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = write_offers(xbt, vif);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	return err;
 }
 
 /* A guest can bring this about as often as it likes. */
@@ -331,7 +314,7 @@ static int introduce(struct xpv_netback *vif)
 	struct xenbus_device *xdev = vif->xdev;
 	int err;
 
-	err = publish_offers(vif);
+	err = xpv_xenstore_commit(write_offers, vif);
 	if (err)
 		return err;
 	err = register_netdev(vif->dev);
