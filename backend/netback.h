@@ -24,6 +24,7 @@
 #include <xpv/grant.h>
 #include <xpv/netif.h>
 #include <xpv/state.h>
+#include <xpv_moderation.h>
 
 #define XPV_NETBACK_JOBS	NAPI_POLL_WEIGHT	/* packets of one batch, guest -> host */
 #define XPV_NETBACK_OUT		32u	/* packets of one batch, host -> guest */
@@ -39,6 +40,7 @@ struct page_pool;
 enum {
 	XPV_NETBACK_TX_EVENT,
 	XPV_NETBACK_RX_EVENT,
+	XPV_NETBACK_TX_WORKED,		/* since the last EOI something was found to do */
 };
 
 /* A packet of the guest's, from its slots to the stack. */
@@ -88,7 +90,7 @@ struct xpv_netback_queue {
 	struct page_pool *heads;
 	struct page_pool *pages;
 	struct xpv_netback_count from_guest;
-	bool tx_worked;			/* since the last EOI something was found to do */
+	struct xpv_moderation moderation;	/* of the guest's events */
 	struct delayed_work credit_work;	/* polls on when there is credit again */
 	struct xpv_copy_batch tx_copy;
 	struct xpv_netback_job job[XPV_NETBACK_JOBS];
@@ -147,6 +149,8 @@ struct xpv_netback {
 	u32 credit_usec;
 	s64 credit_left;		/* below 0 by the part of a packet that was overdrawn */
 	u64 credit_start;		/* ns, of this window */
+
+	struct xpv_coalesce coalesce;	/* when a queue's events are asked for, guest to host */
 
 	u32 queues;			/* that the guest has, or had last; RTNL */
 	u32 max_queues;			/* entries of queue[]: what is offered */

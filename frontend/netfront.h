@@ -29,6 +29,7 @@
 #include <xpv/netif.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
+#include <xpv_moderation.h>
 
 #define XPV_NETFRONT_SLOTS	XPV_NET_RING_SLOTS
 
@@ -116,6 +117,7 @@ struct xpv_netfront_tx {
 	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
+	struct xpv_moderation moderation;
 	void *shared;			/* the ring's page */
 	grant_ref_t ring_ref;
 };
@@ -143,6 +145,7 @@ struct xpv_netfront_rx {
 	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
+	struct xpv_moderation moderation;
 	struct delayed_work refill;	/* polls again when there was no memory for buffers */
 	void *shared;			/* the ring's page */
 	grant_ref_t ring_ref;
@@ -171,6 +174,7 @@ struct xpv_netfront {
 	unsigned int offered;		/* what the backend has for us, at most max_queues; RTNL */
 	unsigned int wanted;		/* what our user wants of that; RTNL */
 	netdev_features_t takes;	/* what the backend can do of hw_features; state_lock and RTNL */
+	struct xpv_coalesce rx_coalesce, tx_coalesce;	/* when a queue's events are asked for */
 	bool untrusted;			/* state_lock; fixed while connected */
 	bool served;			/* state_lock; this connection's backend was Connected */
 	bool again;			/* state_lock; Closed, to be connected anew */

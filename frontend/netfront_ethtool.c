@@ -78,7 +78,45 @@ static int set_channels(struct net_device *dev, struct ethtool_channels *channel
 	return 0;
 }
 
+static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+
+	c->rx_coalesce_usecs = np->rx_coalesce.usecs;
+	c->rx_max_coalesced_frames = np->rx_coalesce.frames;
+	c->use_adaptive_rx_coalesce = np->rx_coalesce.adaptive;
+	c->tx_coalesce_usecs = np->tx_coalesce.usecs;
+	c->tx_max_coalesced_frames = np->tx_coalesce.frames;
+	return 0;
+}
+
+static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+	struct xpv_coalesce rx = {
+		.usecs = c->rx_coalesce_usecs,
+		.frames = c->rx_max_coalesced_frames,
+		.adaptive = c->use_adaptive_rx_coalesce,
+	};
+	struct xpv_coalesce tx = {
+		.usecs = c->tx_coalesce_usecs,
+		.frames = c->tx_max_coalesced_frames,
+	};
+	int err;
+
+	err = xpv_coalesce_check(&rx, extack) ?: xpv_coalesce_check(&tx, extack);
+	if (err)
+		return err;
+	xpv_coalesce_set(&np->rx_coalesce, &rx);
+	xpv_coalesce_set(&np->tx_coalesce, &tx);
+	return 0;
+}
+
 const struct ethtool_ops xpv_netfront_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
 	.get_link		= ethtool_op_get_link,
 	.get_ts_info		= ethtool_op_get_ts_info,
 	.get_sset_count		= get_sset_count,
@@ -86,4 +124,6 @@ const struct ethtool_ops xpv_netfront_ethtool_ops = {
 	.get_ethtool_stats	= get_ethtool_stats,
 	.get_channels		= get_channels,
 	.set_channels		= set_channels,
+	.get_coalesce		= get_coalesce,
+	.set_coalesce		= set_coalesce,
 };

@@ -182,6 +182,8 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 	q->started = false;
 	/* What asks: the poll that could begin this anew is gone, ... */
 	cancel_delayed_work_sync(&q->rx.refill);
+	xpv_moderation_stop(&q->rx.moderation);
+	xpv_moderation_stop(&q->tx.moderation);
 	/* ... and the polls and senders were the last to use the channels. */
 	close_channels(q);
 }
@@ -236,6 +238,8 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 	INIT_DELAYED_WORK(&q->rx.refill, xpv_netfront_refill_work);
 	netif_napi_add_tx(np->netdev, &q->tx.napi, xpv_netfront_poll_tx);
 	netif_napi_add(np->netdev, &q->rx.napi, xpv_netfront_poll_rx);
+	xpv_moderation_init(&q->tx.moderation, &np->tx_coalesce, &q->tx.napi);
+	xpv_moderation_init(&q->rx.moderation, &np->rx_coalesce, &q->rx.napi);
 }
 
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q)

@@ -269,10 +269,12 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, rx.napi);
 	struct xpv_netfront_rx *rx = &q->rx;
 	int done = 0;
+	u32 ahead;
 
 	/* netpoll has no use for packets. */
 	if (!budget)
 		return 0;
+	xpv_moderation_begin(&rx->moderation);
 	for (;;) {
 		int n = receive(q, budget - done);
 
@@ -282,7 +284,10 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 		refill(q);
 		if (done == budget)
 			return done;
-		if (!xpv_front_rearm(&rx->ring, 1))
+		if (xpv_moderation_linger(&rx->moderation, done))
+			return budget;
+		ahead = xpv_moderation_ahead(&rx->moderation, done);
+		if (xpv_front_rearm(&rx->ring, ahead) < ahead)
 			break;
 		/* For those an event may come, though they will be gone by then. */
 		WRITE_ONCE(rx->channel->forgive, true);

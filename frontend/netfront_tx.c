@@ -304,10 +304,21 @@ static void reap(struct xpv_netfront_queue *q, int budget)
 }
 
 /*
- * Ask for an event if anybody waits for one: when half of what is open will have been answered,
- * but no sooner than a whole large packet. All of it gets answered, so it comes.
- * All requests are published.
+ * How many of @open answers to wait for: half of them, but no fewer than a whole large packet's;
+ * or as many as our user likes. All of them come, but if it takes more, the timer goes off before.
  */
+static u32 worth_an_event(struct xpv_netfront_queue *q, u32 open)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	u32 frames = READ_ONCE(tx->moderation.set->frames);
+
+	/* The queue stands still until then. */
+	if (READ_ONCE(tx->moderation.set->usecs) && !netif_xmit_stopped(queue_of(q)))
+		return xpv_moderation_ahead(&tx->moderation, true);
+	return frames ? min(open, frames) : max(min(open, XPV_NET_MAX_SLOTS), open / 2);
+}
+
+/* Ask for an event if anybody waits for one. All requests are published. */
 static void arm(struct xpv_netfront_queue *q, int budget)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
@@ -316,10 +327,11 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 	while (tx->waiting || netif_xmit_stopped(queue_of(q))) {
 		u32 pending = xpv_front_pending(ring);
 		u32 open = xpv_front_inflight(ring) - pending;
-		u32 ahead = pending + max(min(open, XPV_NET_MAX_SLOTS), open / 2);
 
 		/* Each turn takes answers, and nobody sends meanwhile. */
 		if (open && pending < REAP_BATCH) {
+			u32 ahead = pending + worth_an_event(q, open);
+
 			if (xpv_front_rearm(ring, ahead) < ahead)
 				return;
 			/* It may come nevertheless. */
