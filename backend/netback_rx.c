@@ -11,6 +11,7 @@
  * and cons are equal wherever no slot is being filled.
  */
 #include "netback.h"
+#include "netback_trace.h"
 
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
@@ -101,8 +102,10 @@ void xpv_netback_flush(struct xpv_netback_queue *q)
 			spoil(q, &q->out[i]);
 	if (xpv_back_publish(&q->rx))
 		notify_remote_via_irq(q->rx_irq);
-	for (i = 0; i < q->outs; i++)
+	for (i = 0; i < q->outs; i++) {
+		trace_xpv_netback_to_guest(q, &q->out[i]);
 		dev_consume_skb_any(q->out[i].skb);
+	}
 	q->outs = 0;
 }
 
@@ -228,6 +231,7 @@ static bool await(struct xpv_netback_queue *q, struct netdev_queue *txq, u32 nee
 		schedule_delayed_work(&q->stall_work, drain_delay(q));
 	}
 	q->need = need;
+	trace_xpv_netback_wait(q, need);
 	return false;
 }
 
