@@ -332,6 +332,7 @@ void xpv_netback_up(struct xpv_netback_queue *q)
 	q->draining = false;
 	q->up = true;
 	q->plain = !q->vif->filtered;
+	q->headroom = q->vif->headroom;
 	netif_tx_wake_queue(txq);
 	__netif_tx_unlock_bh(txq);
 
@@ -370,6 +371,7 @@ void xpv_netback_refresh(struct xpv_netback_queue *q)
 
 	__netif_tx_lock_bh(txq);
 	q->plain = q->up && !q->vif->filtered;
+	q->headroom = q->vif->headroom;
 	__netif_tx_unlock_bh(txq);
 }
 
