@@ -15,6 +15,16 @@ static const struct {
 	{ "errors", offsetof(struct xpv_netfront_sum, errors) },
 };
 
+/* What programs said of what a queue has received. */
+static const struct {
+	const char *name;
+	size_t offset;
+} verdicts[] = {
+	{ "drops", offsetof(struct xpv_netfront_sum, xdp_drops) },
+	{ "tx", offsetof(struct xpv_netfront_sum, xdp_tx) },
+	{ "redirects", offsetof(struct xpv_netfront_sum, xdp_redirects) },
+};
+
 /* Of all the queues there can be: the number must not change between two questions. */
 static int get_sset_count(struct net_device *dev, int set)
 {
@@ -22,7 +32,7 @@ static int get_sset_count(struct net_device *dev, int set)
 
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return (int)(1 + np->max_queues * 2 * ARRAY_SIZE(counters));
+	return (int)(1 + np->max_queues * (2 * ARRAY_SIZE(counters) + ARRAY_SIZE(verdicts)));
 }
 
 static void get_strings(struct net_device *dev, u32 set, u8 *data)
@@ -33,11 +43,14 @@ static void get_strings(struct net_device *dev, u32 set, u8 *data)
 	if (set != ETH_SS_STATS)
 		return;
 	ethtool_sprintf(&data, "rx_gso_checksum_fixup");
-	for (i = 0; i < np->max_queues; i++)
+	for (i = 0; i < np->max_queues; i++) {
 		for (way = 0; way < 2; way++)
 			for (c = 0; c < ARRAY_SIZE(counters); c++)
 				ethtool_sprintf(&data, "%s_queue_%u_%s", way ? "tx" : "rx", i,
 						counters[c].name);
+		for (c = 0; c < ARRAY_SIZE(verdicts); c++)
+			ethtool_sprintf(&data, "rx_queue_%u_xdp_%s", i, verdicts[c].name);
+	}
 }
 
 static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
@@ -56,6 +69,8 @@ static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stat
 		for (way = 0; way < 2; way++)
 			for (c = 0; c < ARRAY_SIZE(counters); c++)
 				*data++ = *(u64 *)((u8 *)&sum[way] + counters[c].offset);
+		for (c = 0; c < ARRAY_SIZE(verdicts); c++)
+			*data++ = *(u64 *)((u8 *)&sum[0] + verdicts[c].offset);
 	}
 }
 

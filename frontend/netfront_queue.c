@@ -137,12 +137,18 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 		now.dropped = u64_stats_read(&count->dropped);
 		now.errors = u64_stats_read(&count->errors);
 		now.gso_fixups = u64_stats_read(&count->gso_fixups);
+		now.xdp_drops = u64_stats_read(&count->xdp_drops);
+		now.xdp_tx = u64_stats_read(&count->xdp_tx);
+		now.xdp_redirects = u64_stats_read(&count->xdp_redirects);
 	} while (u64_stats_fetch_retry(&count->syncp, start));
 	sum->packets += now.packets;
 	sum->bytes += now.bytes;
 	sum->dropped += now.dropped;
 	sum->errors += now.errors;
 	sum->gso_fixups += now.gso_fixups;
+	sum->xdp_drops += now.xdp_drops;
+	sum->xdp_tx += now.xdp_tx;
+	sum->xdp_redirects += now.xdp_redirects;
 }
 
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)

@@ -151,6 +151,7 @@ struct offer {
 	struct xpv_netfront *np;
 	bool count;	/* the backend looks for the number of queues */
 	bool filter;	/* it shall bring no multicasts but those it is told of */
+	u32 headroom;	/* it shall leave in front of a packet */
 };
 
 static int write_keys(struct xenbus_transaction xbt, void *arg)
@@ -182,6 +183,11 @@ static int write_keys(struct xenbus_transaction xbt, void *arg)
 		if (err)
 			return err;
 	}
+	if (offer->headroom) {
+		err = xenbus_printf(xbt, node, "xdp-headroom", "%u", offer->headroom);
+		if (err)
+			return err;
+	}
 	/* A single queue is written flat, but whoever offers more looks for the number. */
 	if (offer->count) {
 		err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", np->queues);
@@ -197,6 +203,7 @@ static int publish(struct xpv_netfront *np)
 		.np = np,
 		.count = ask(np, "multi-queue-max-queues"),
 		.filter = xpv_netfront_wants_filter(np),
+		.headroom = ask(np, "feature-xdp-headroom") ? xpv_netfront_xdp_headroom(np) : 0,
 	};
 
 	return xpv_xenstore_commit(write_keys, &offer);
