@@ -29,7 +29,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench clean
+.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench clean
 
 all: modules user
 
@@ -45,6 +45,7 @@ help:
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
+	@echo 'make xdp                 the XDP programs that it attaches to them'
 	@echo 'V=1 shows the commands.'
 
 modules:
@@ -125,6 +126,13 @@ $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 		-lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -pthread -o $@
 
 rogue: $(O)/rogue/rogue-front $(O)/rogue/rogue-back
+
+# Static as well.
+$(O)/xdp/xdp: tests/xdp/xdp.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -Wall -Wextra -Werror -static $(CFLAGS) $< -o $@
+
+xdp: $(O)/xdp/xdp
 
 unit: $(units)
 	$(Q)tests/run-units.sh $^

@@ -7,6 +7,8 @@
 
 #include <linux/cdrom.h>
 
+#include <xpv_xenstore.h>
+
 int xpv_blkback_disk_open(struct xpv_blkback_device *dev, dev_t number)
 {
 	char *mode = xenbus_read(XBT_NIL, dev->xdev->nodename, "mode", NULL);
@@ -128,40 +130,34 @@ static int publish_discard(struct xpv_blkback_device *dev, struct xenbus_transac
 	return err;
 }
 
-int xpv_blkback_disk_publish(struct xpv_blkback_device *dev)
+static int write_disk(struct xenbus_transaction xbt, void *arg)
 {
+	struct xpv_blkback_device *dev = arg;
 	struct block_device *bdev = dev->disk.bdev;
 	const char *node = dev->xdev->nodename;
-	unsigned int info = vdisk_info(dev);
-	struct xenbus_transaction xbt;
 	int err;
 
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = publish_features(dev, xbt);
-		if (!err)
-			err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
-		if (!err && discards(dev))
-			err = publish_discard(dev, xbt);
-		if (!err)
-			err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
-		if (!err)
-			err = xenbus_printf(xbt, node, "info", "%u", info);
-		if (!err)
-			err = xenbus_printf(xbt, node, "sector-size", "%u",
-					    dev->limits.block_sectors << XPV_BLK_SECTOR_SHIFT);
-		if (!err)
-			err = xenbus_printf(xbt, node, "physical-sector-size", "%u",
-					    bdev_physical_block_size(bdev));
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
+	err = publish_features(dev, xbt);
+	if (!err)
+		err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
+	if (!err && discards(dev))
+		err = publish_discard(dev, xbt);
+	if (!err)
+		err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
+	if (!err)
+		err = xenbus_printf(xbt, node, "info", "%u", vdisk_info(dev));
+	if (!err)
+		err = xenbus_printf(xbt, node, "sector-size", "%u",
+				    dev->limits.block_sectors << XPV_BLK_SECTOR_SHIFT);
+	if (!err)
+		err = xenbus_printf(xbt, node, "physical-sector-size", "%u",
+				    bdev_physical_block_size(bdev));
 	return err;
+}
+
+int xpv_blkback_disk_publish(struct xpv_blkback_device *dev)
+{
+	return xpv_xenstore_commit(write_disk, dev);
 }
 
 static void limit_queues(struct xpv_blkback_device *dev)
@@ -176,31 +172,16 @@ static void limit_queues(struct xpv_blkback_device *dev)
  * Connected once more, which is how a frontend learns of it; unless the toolstack has written
  * another state meanwhile, or the node has gone.
  */
-static int publish_size(struct xpv_blkback_device *dev)
+static int write_size(struct xenbus_transaction xbt, void *arg)
 {
+	struct xpv_blkback_device *dev = arg;
 	const char *node = dev->xdev->nodename;
-	struct xenbus_transaction xbt;
 	int err, state;
 
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		if (xenbus_scanf(xbt, node, "state", "%d", &state) != 1 ||
-		    state != XenbusStateConnected) {
-			xenbus_transaction_end(xbt, 1);
-			return 0;
-		}
-		err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
-		if (!err)
-			err = xenbus_printf(xbt, node, "state", "%d", XenbusStateConnected);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	return err;
+	if (xenbus_scanf(xbt, node, "state", "%d", &state) != 1 || state != XenbusStateConnected)
+		return 0;
+	err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
+	return err ? err : xenbus_printf(xbt, node, "state", "%d", XenbusStateConnected);
 }
 
 /* What is in flight beyond the end of a disk that has shrunk, the block layer refuses. */
@@ -214,7 +195,7 @@ void xpv_blkback_disk_resize(struct xpv_blkback_device *dev)
 		 dev->limits.capacity);
 	dev->limits.capacity = sectors;
 	limit_queues(dev);
-	if (publish_size(dev))
+	if (xpv_xenstore_commit(write_size, dev))
 		dev_warn(&dev->xdev->dev, "the frontend can't be told of it\n");
 }
 

@@ -24,12 +24,14 @@
 #include <xpv/grant.h>
 #include <xpv/netif.h>
 #include <xpv/state.h>
+#include <xpv_moderation.h>
 
 #define XPV_NETBACK_JOBS	NAPI_POLL_WEIGHT	/* packets of one batch, guest -> host */
 #define XPV_NETBACK_OUT		32u	/* packets of one batch, host -> guest */
 #define XPV_NETBACK_PAGES	512u	/* unused pages a queue keeps for data: those of two rings full */
 #define XPV_NETBACK_HEADS	128u	/* and for the heads of packets */
 #define XPV_NETBACK_MCASTS	64u	/* multicast addresses a guest may ask for */
+#define XPV_NETBACK_HEADROOM	1024u	/* bytes it may ask for in front of a packet; XDP's is 256 */
 
 struct xpv_netback;
 struct dentry;
@@ -39,6 +41,7 @@ struct page_pool;
 enum {
 	XPV_NETBACK_TX_EVENT,
 	XPV_NETBACK_RX_EVENT,
+	XPV_NETBACK_TX_WORKED,		/* since the last EOI something was found to do */
 };
 
 /* A packet of the guest's, from its slots to the stack. */
@@ -54,8 +57,8 @@ struct xpv_netback_job {
 struct xpv_netback_out {
 	struct sk_buff *skb;
 	u32 first;			/* ring index of its first slot */
-	u32 slots;			/* extra included */
-	bool extra;			/* the second slot is one */
+	u32 slots;			/* extras included */
+	u32 extras;			/* so many after the first slot */
 	bool failed;			/* a copy was refused */
 };
 
@@ -88,7 +91,7 @@ struct xpv_netback_queue {
 	struct page_pool *heads;
 	struct page_pool *pages;
 	struct xpv_netback_count from_guest;
-	bool tx_worked;			/* since the last EOI something was found to do */
+	struct xpv_moderation moderation;	/* of the guest's events */
 	struct delayed_work credit_work;	/* polls on when there is credit again */
 	struct xpv_copy_batch tx_copy;
 	struct xpv_netback_job job[XPV_NETBACK_JOBS];
@@ -98,6 +101,7 @@ struct xpv_netback_queue {
 	struct xpv_netback_count to_guest;
 	bool up;			/* the ring is there and may be used */
 	bool plain;			/* up, and every packet is wanted */
+	u16 headroom;			/* bytes that are left free in front of each packet */
 	bool draining;			/* the guest posts nothing: packets are dropped, not kept */
 	bool polling;			/* a poll is going on, that flushes out[] when it ends */
 	bool dead;			/* it didn't for so long that we took the link down */
@@ -138,6 +142,7 @@ struct xpv_netback {
 	bool can_sg, can_tso4, can_tso6;
 	bool can_csum4, can_csum6;
 	bool rx_notify;			/* it tells when it posts buffers */
+	u16 headroom;			/* it wants bytes free in front of a packet; RTNL */
 
 	bool filtered;			/* it wants no multicasts but these; RTNL to write */
 	u64 mcast[XPV_NETBACK_MCASTS];	/* 0: none */
@@ -147,6 +152,8 @@ struct xpv_netback {
 	u32 credit_usec;
 	s64 credit_left;		/* below 0 by the part of a packet that was overdrawn */
 	u64 credit_start;		/* ns, of this window */
+
+	struct xpv_coalesce coalesce;	/* when a queue's events are asked for, guest to host */
 
 	u32 queues;			/* that the guest has, or had last; RTNL */
 	u32 max_queues;			/* entries of queue[]: what is offered */
@@ -237,7 +244,7 @@ void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback
 void xpv_netback_up(struct xpv_netback_queue *q);
 void xpv_netback_down(struct xpv_netback_queue *q);
 
-/* What goes to the guest depends on more, or less, than before. Under RTNL. */
+/* What goes to the guest, or where in its buffers, is another than before. Under RTNL. */
 void xpv_netback_refresh(struct xpv_netback_queue *q);
 
 /* The guest broke a ring: have the vif closed. Any context. */

@@ -65,11 +65,43 @@ static void get_channels(struct net_device *dev, struct ethtool_channels *channe
 	channels->combined_count = vif->connected ? vif->queues : 0;
 }
 
+/* Of what the guest sends. What it receives is copied at once, and never waited for. */
+static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+{
+	const struct xpv_netback *vif = netdev_priv(dev);
+
+	c->rx_coalesce_usecs = vif->coalesce.usecs;
+	c->rx_max_coalesced_frames = vif->coalesce.frames;
+	c->use_adaptive_rx_coalesce = vif->coalesce.adaptive;
+	return 0;
+}
+
+static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+{
+	struct xpv_netback *vif = netdev_priv(dev);
+	struct xpv_coalesce rx = {
+		.usecs = c->rx_coalesce_usecs,
+		.frames = c->rx_max_coalesced_frames,
+		.adaptive = c->use_adaptive_rx_coalesce,
+	};
+	int err = xpv_coalesce_check(&rx, extack);
+
+	if (!err)
+		xpv_coalesce_set(&vif->coalesce, &rx);
+	return err;
+}
+
 const struct ethtool_ops xpv_netback_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS | ETHTOOL_COALESCE_RX_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
 	.get_link		= ethtool_op_get_link,
 	.get_ts_info		= ethtool_op_get_ts_info,
 	.get_sset_count		= get_sset_count,
 	.get_strings		= get_strings,
 	.get_ethtool_stats	= get_ethtool_stats,
 	.get_channels		= get_channels,
+	.get_coalesce		= get_coalesce,
+	.set_coalesce		= set_coalesce,
 };

@@ -46,29 +46,34 @@ static void serve_rx_event(struct xpv_netback_queue *q)
 	if (!test_and_clear_bit(XPV_NETBACK_RX_EVENT, &q->events))
 		return;
 	worked = xpv_netback_posted(q);
-	if (q->rx_irq == q->tx_irq)
-		q->tx_worked |= worked;
-	else
+	if (q->rx_irq != q->tx_irq)
 		xen_irq_lateeoi(q->rx_irq, worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
+	else if (worked)
+		set_bit(XPV_NETBACK_TX_WORKED, &q->events);
 }
 
+/* The poll is over, and another one may run already. */
 static void end_tx_event(struct xpv_netback_queue *q)
 {
+	bool worked;
+
 	if (!test_and_clear_bit(XPV_NETBACK_TX_EVENT, &q->events))
 		return;
-	xen_irq_lateeoi(q->tx_irq, q->tx_worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
-	q->tx_worked = false;
+	worked = test_and_clear_bit(XPV_NETBACK_TX_WORKED, &q->events);
+	xen_irq_lateeoi(q->tx_irq, worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
 }
 
 static int work(struct xpv_netback_queue *q, int budget)
 {
 	bool wait = false;
+	u32 ahead;
 	int done;
 
+	xpv_moderation_begin(&q->moderation);
 	serve_rx_event(q);
 	done = xpv_netback_carry(q, budget, &wait);
 	if (done)
-		q->tx_worked = true;
+		set_bit(XPV_NETBACK_TX_WORKED, &q->events);
 	if (done == budget)
 		return budget;
 
@@ -76,14 +81,21 @@ static int work(struct xpv_netback_queue *q, int budget)
 	 * Only now do we ask to be told: while there is work, none is needed. Nor while we wait
 	 * for credit, but the event's end is due all the same: it may also tell of rx buffers.
 	 */
-	if (likely(!wait) && xpv_back_rearm(&q->tx, 1))
-		return budget;
-	if (likely(!xpv_ring_broken(&q->tx)))
-		end_tx_event(q);
-	else
+	if (likely(!wait)) {
+		if (xpv_moderation_linger(&q->moderation, done))
+			return budget;
+		ahead = xpv_moderation_ahead(&q->moderation, done);
+		if (xpv_back_rearm(&q->tx, ahead) >= ahead)
+			return budget;
+	}
+	if (unlikely(xpv_ring_broken(&q->tx))) {
 		/* No EOI: we don't want to hear of this guest again. */
 		xpv_netback_give_up(q);
-	napi_complete_done(&q->napi, done);
+		napi_complete_done(&q->napi, done);
+	} else if (napi_complete_done(&q->napi, done)) {
+		/* Nor while somebody polls, or will by a timer of his. */
+		end_tx_event(q);
+	}
 	return done;
 }
 
@@ -123,6 +135,7 @@ static struct xpv_netback_queue *make_queue(struct xpv_netback *vif, u32 id)
 	xpv_copy_init(&q->rx_copy, (u16)vif->xdev->otherend_id);
 	u64_stats_init(&q->from_guest.syncp);
 	u64_stats_init(&q->to_guest.syncp);
+	xpv_moderation_init(&q->moderation, &vif->coalesce, &q->napi);
 	xpv_netback_init_tx(q);
 	xpv_netback_init_rx(q);
 	return q;
@@ -222,7 +235,6 @@ static int bind_events(struct xpv_netback_queue *q, const struct xpv_netback_whe
 	int irq;
 
 	q->events = 0;
-	q->tx_worked = false;
 	snprintf(q->tx_name, sizeof(q->tx_name), "%s-q%u%s", q->vif->dev->name, q->id,
 		 split ? "-tx" : "");
 	snprintf(q->rx_name, sizeof(q->rx_name), "%s-q%u-rx", q->vif->dev->name, q->id);
@@ -320,6 +332,7 @@ void xpv_netback_up(struct xpv_netback_queue *q)
 	q->draining = false;
 	q->up = true;
 	q->plain = !q->vif->filtered;
+	q->headroom = q->vif->headroom;
 	netif_tx_wake_queue(txq);
 	__netif_tx_unlock_bh(txq);
 
@@ -349,6 +362,7 @@ void xpv_netback_down(struct xpv_netback_queue *q)
 	/* Nothing is left that could queue these anew. */
 	cancel_delayed_work_sync(&q->stall_work);
 	cancel_delayed_work_sync(&q->credit_work);
+	xpv_moderation_stop(&q->moderation);
 }
 
 void xpv_netback_refresh(struct xpv_netback_queue *q)
@@ -357,6 +371,7 @@ void xpv_netback_refresh(struct xpv_netback_queue *q)
 
 	__netif_tx_lock_bh(txq);
 	q->plain = q->up && !q->vif->filtered;
+	q->headroom = q->vif->headroom;
 	__netif_tx_unlock_bh(txq);
 }
 

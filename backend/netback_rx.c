@@ -5,12 +5,14 @@
  * netdev's queueing discipline, whose limits bound it.
  *
  * A slot's buffer is filled before the next is begun, so a packet takes as many as its
- * length needs, and one more for the GSO extra after its first.
+ * length needs, and one more for each extra after its first: GSO, and how much of the first
+ * buffer was left free for the guest.
  *
  * On this ring responses are written in the order of the requests, each at once: prod
  * and cons are equal wherever no slot is being filled.
  */
 #include "netback.h"
+#include "netback_trace.h"
 
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
@@ -37,8 +39,9 @@ struct filler {
 	struct xpv_netback_queue *q;
 	void *slot;			/* in the ring; written once, when the slot is complete */
 	u32 gref;
-	u32 used;			/* bytes of the buffer */
-	struct xpv_net_rxrsp rsp;	/* but for the status, which is @used */
+	u32 start;			/* of the buffer, where the data begins */
+	u32 used;			/* bytes of the buffer, those before the start too */
+	struct xpv_net_rxrsp rsp;	/* but for where the data is */
 };
 
 static unsigned long drain_delay(const struct xpv_netback_queue *q)
@@ -54,9 +57,14 @@ static unsigned long stall_delay(const struct xpv_netback_queue *q)
 	return ms && q->vif->rx_notify ? msecs_to_jiffies(ms) : MAX_JIFFY_OFFSET;
 }
 
-static u32 slots_needed(const struct sk_buff *skb)
+static u32 extras_needed(const struct xpv_netback_queue *q, const struct sk_buff *skb)
 {
-	return DIV_ROUND_UP(skb->len, XPV_PAGE_SIZE) + skb_is_gso(skb);
+	return skb_is_gso(skb) + !!q->headroom;
+}
+
+static u32 slots_needed(const struct xpv_netback_queue *q, const struct sk_buff *skb)
+{
+	return DIV_ROUND_UP(q->headroom + skb->len, XPV_PAGE_SIZE) + extras_needed(q, skb);
 }
 
 /* All that is in the batch; a packet with a refused copy is remembered as failed. */
@@ -83,7 +91,7 @@ static void spoil(struct xpv_netback_queue *q, const struct xpv_netback_out *out
 	for (i = 0; i < out->slots; i++) {
 		struct xpv_net_rxrsp *rsp = xpv_ring_slot(&q->rx, out->first + i);
 
-		if (!(i == 1 && out->extra))
+		if (!i || i > out->extras)
 			WRITE_ONCE(rsp->status, XPV_NET_ERROR);
 	}
 	xpv_netback_count(&q->to_guest, &q->to_guest.errors);
@@ -101,8 +109,10 @@ void xpv_netback_flush(struct xpv_netback_queue *q)
 			spoil(q, &q->out[i]);
 	if (xpv_back_publish(&q->rx))
 		notify_remote_via_irq(q->rx_irq);
-	for (i = 0; i < q->outs; i++)
+	for (i = 0; i < q->outs; i++) {
+		trace_xpv_netback_to_guest(q, &q->out[i]);
 		dev_consume_skb_any(q->out[i].skb);
+	}
 	q->outs = 0;
 }
 
@@ -114,24 +124,33 @@ static void open_slot(struct filler *f)
 	xpv_ring_copy(ring, ring->cons++, &req, sizeof(req));
 	f->slot = xpv_back_next(ring);
 	f->gref = req.gref;
+	f->start = 0;
 	f->used = 0;
 	f->rsp.id = req.id;
-	f->rsp.offset = 0;
 	f->rsp.flags = 0;
 }
 
 static void close_slot(struct filler *f, u16 flags)
 {
 	f->rsp.flags |= flags;
-	f->rsp.status = (s16)f->used;
+	f->rsp.offset = (u16)f->start;
+	f->rsp.status = (s16)(f->used - f->start);
 	memcpy(f->slot, &f->rsp, sizeof(f->rsp));
 }
 
-/* The GSO extra takes the request after the first one, buffer and all. */
-static void put_extra(struct filler *f, const struct sk_buff *skb)
+/* An extra takes the request after the ones before, buffer and all. */
+static void put_extra(struct filler *f, const struct xpv_net_extra *extra)
+{
+	f->q->rx.cons++;
+	memcpy(xpv_back_next(&f->q->rx), extra, sizeof(*extra));
+	f->rsp.flags |= XPV_NET_RX_EXTRA;
+}
+
+static void put_gso(struct filler *f, const struct sk_buff *skb, bool more)
 {
 	struct xpv_net_extra extra = {
 		.type = XPV_NET_EXTRA_GSO,
+		.flags = more ? XPV_NET_EXTRA_MORE : 0,
 		.gso = {
 			.size = skb_shinfo(skb)->gso_size,
 			.type = skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6 ?
@@ -139,8 +158,20 @@ static void put_extra(struct filler *f, const struct sk_buff *skb)
 		},
 	};
 
-	f->q->rx.cons++;
-	memcpy(xpv_back_next(&f->q->rx), &extra, sizeof(extra));
+	put_extra(f, &extra);
+}
+
+/*
+ * Also the slot says where its data begin. The in-tree frontend takes the number from the extra,
+ * and the length for the data's own.
+ */
+static void leave_headroom(struct filler *f, u32 headroom)
+{
+	struct xpv_net_extra extra = { .type = XPV_NET_EXTRA_XDP, .xdp.headroom = (u16)headroom };
+
+	put_extra(f, &extra);
+	f->start = headroom;
+	f->used = headroom;
 }
 
 static void put_bytes(struct filler *f, void *mem, u32 len)
@@ -185,7 +216,7 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 
 	out->skb = skb;
 	out->first = q->rx.prod;
-	out->extra = skb_is_gso(skb);
+	out->extras = extras_needed(q, skb);
 	out->failed = false;
 
 	open_slot(&f);
@@ -193,10 +224,10 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 		f.rsp.flags = XPV_NET_RX_CSUM_BLANK | XPV_NET_RX_VALIDATED;
 	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
 		f.rsp.flags = XPV_NET_RX_VALIDATED;
-	if (out->extra) {
-		f.rsp.flags |= XPV_NET_RX_EXTRA;
-		put_extra(&f, skb);
-	}
+	if (skb_is_gso(skb))
+		put_gso(&f, skb, q->headroom);
+	if (unlikely(q->headroom))
+		leave_headroom(&f, q->headroom);
 	put_data(&f, skb);
 	skb_walk_frags(skb, part)
 		put_data(&f, part);
@@ -228,6 +259,7 @@ static bool await(struct xpv_netback_queue *q, struct netdev_queue *txq, u32 nee
 		schedule_delayed_work(&q->stall_work, drain_delay(q));
 	}
 	q->need = need;
+	trace_xpv_netback_wait(q, need);
 	return false;
 }
 
@@ -258,7 +290,7 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct xpv_netback *vif = netdev_priv(dev);
 	struct xpv_netback_queue *q = vif->queue[skb_get_queue_mapping(skb)];
 	struct netdev_queue *txq = xpv_netback_txq(q);
-	u32 need = slots_needed(skb);
+	u32 need = slots_needed(q, skb);
 
 	if (unlikely(!q->plain) && !(q->up && xpv_netback_wanted(vif, skb->data))) {
 		xpv_netback_flush(q);

@@ -10,6 +10,7 @@
  * more pages than an skb has frags.
  */
 #include "netback.h"
+#include "netback_trace.h"
 
 #include <linux/etherdevice.h>
 #include <linux/ktime.h>
@@ -282,6 +283,7 @@ static void answer(struct xpv_netback_queue *q, struct xpv_netback_job *job)
 		job->status = XPV_NET_ERROR;
 		xpv_netback_count(&q->from_guest, &q->from_guest.errors);
 	}
+	trace_xpv_netback_from_guest(q, job);
 	xpv_net_answer_tx(&q->tx, &job->pkt, job->status);
 }
 

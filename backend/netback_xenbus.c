@@ -6,15 +6,22 @@
  *   hotplug script   sees InitWait, puts the netdev on its bridge, hotplug-status=connected
  *   frontend         sees InitWait, publishes its rings, Connected
  *   when both did    rings and channels are taken over, Connected
+ *   Reconfiguring    its xdp-headroom may be another: Reconfigured, until it is Connected again
  *   Closing          they are given back
  *   remove           netdev gone
  */
 #include "netback.h"
 
+#include <linux/moduleparam.h>
 #include <linux/net.h>
 #include <linux/rtnetlink.h>
 
 #include <xpv_uevent.h>
+#include <xpv_xenstore.h>
+
+static bool provides_xdp_headroom = true;
+module_param(provides_xdp_headroom, bool, 0644);
+MODULE_PARM_DESC(provides_xdp_headroom, "Leave room in front of packets for guests' XDP programs, if they ask for it? For new connections (default: yes)");
 
 static const struct {
 	const char *name;
@@ -31,8 +38,9 @@ static const struct {
 	{ "feature-dynamic-multicast-control", 1 },
 };
 
-static int write_offers(struct xenbus_transaction xbt, struct xpv_netback *vif)
+static int write_offers(struct xenbus_transaction xbt, void *arg)
 {
+	struct xpv_netback *vif = arg;
 	const char *dir = vif->xdev->nodename;
 	unsigned int i;
 	int err;
@@ -42,26 +50,9 @@ static int write_offers(struct xenbus_transaction xbt, struct xpv_netback *vif)
 		if (err)
 			return err;
 	}
-	return xenbus_printf(xbt, dir, "multi-queue-max-queues", "%u", vif->max_queues);
-}
-
-static int publish_offers(struct xpv_netback *vif)
-{
-	struct xenbus_transaction xbt;
-	int err;
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = write_offers(xbt, vif);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	return err;
+	err = xenbus_printf(xbt, dir, "feature-xdp-headroom", "%u",
+			    READ_ONCE(provides_xdp_headroom));
+	return err ? err : xenbus_printf(xbt, dir, "multi-queue-max-queues", "%u", vif->max_queues);
 }
 
 /* A guest can bring this about as often as it likes. */
@@ -165,6 +156,20 @@ static bool wants_filter(const struct xpv_netback *vif)
 	return xenbus_read_unsigned(vif->xdev->otherend, "request-multicast-control", 0);
 }
 
+/* One that asks for more than we have gets what we have: each packet says how much that is. */
+static void read_headroom(struct xpv_netback *vif)
+{
+	u32 i, headroom = xenbus_read_unsigned(vif->xdev->otherend, "xdp-headroom", 0);
+
+	if (!READ_ONCE(provides_xdp_headroom))
+		headroom = 0;
+	rtnl_lock();
+	vif->headroom = (u16)min(headroom, XPV_NETBACK_HEADROOM);
+	for (i = 0; vif->connected && i < vif->queues; i++)
+		xpv_netback_refresh(vif->queue[i]);
+	rtnl_unlock();
+}
+
 static int read_wishes(struct xpv_netback *vif)
 {
 	const char *dir = vif->xdev->otherend;
@@ -183,6 +188,7 @@ static int read_wishes(struct xpv_netback *vif)
 	xpv_netback_forget_mcast(vif);
 	xpv_netback_set_filter(vif, wants_filter(vif));
 	rtnl_unlock();
+	read_headroom(vif);
 	return 0;
 }
 
@@ -209,7 +215,10 @@ static int enter(void *arg, enum xpv_state next)
 	struct xpv_netback *vif = arg;
 	int err = 0;
 
-	if (next == XPV_CONNECTED)
+	/* From Reconfigured only the headroom is new. */
+	if (next == XPV_CONNECTED && vif->state == XPV_RECONFIGURED)
+		read_headroom(vif);
+	else if (next == XPV_CONNECTED)
 		err = connect(vif);
 	else if (next == XPV_CLOSING)
 		disconnect(vif);
@@ -229,6 +238,14 @@ static void follow(struct xpv_netback *vif)
 {
 	enum xpv_state target = xpv_back_target(vif->state, vif->front);
 
+	/*
+	 * Each time, if it was Connected in between or not. The in-tree frontend writes its new
+	 * headroom only now, so it is read again when it says Connected.
+	 */
+	if (vif->front == XPV_RECONFIGURING && vif->connected) {
+		read_headroom(vif);
+		target = XPV_RECONFIGURED;
+	}
 	/* We said Closing, so it has to close too before it may come again. */
 	if (target == XPV_CONNECTED && (!vif->plugged || vif->state == XPV_CLOSING))
 		return;
@@ -331,7 +348,7 @@ static int introduce(struct xpv_netback *vif)
 	struct xenbus_device *xdev = vif->xdev;
 	int err;
 
-	err = publish_offers(vif);
+	err = xpv_xenstore_commit(write_offers, vif);
 	if (err)
 		return err;
 	err = register_netdev(vif->dev);

@@ -5,6 +5,7 @@
 #include <linux/log2.h>
 #include <linux/slab.h>
 #include <xen/interface/io/protocols.h>
+#include <xpv_xenstore.h>
 
 /* One ring, in the device's own folder or a folder of the queue's. */
 static int write_ring(struct xpv_blkfront_queue *q, struct xenbus_transaction xbt,
@@ -52,8 +53,9 @@ static int write_queues(struct xpv_blkfront_dev *dev, struct xenbus_transaction 
 }
 
 /* This or another driver may have left other keys from an earlier life: those that count are removed. */
-static int write_offer(struct xpv_blkfront_dev *dev, struct xenbus_transaction xbt)
+static int write_offer(struct xenbus_transaction xbt, void *arg)
 {
+	struct xpv_blkfront_dev *dev = arg;
 	const char *node = dev->xb->nodename;
 	int err = 0;
 
@@ -76,7 +78,6 @@ int xpv_blkfront_offer(struct xpv_blkfront_dev *dev)
 {
 	struct xenbus_device *xb = dev->xb;
 	struct xpv_blkfront_queue *q;
-	struct xenbus_transaction xbt;
 	unsigned int order;
 	int err;
 
@@ -94,17 +95,7 @@ int xpv_blkfront_offer(struct xpv_blkfront_dev *dev)
 			return err;
 	}
 
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = write_offer(dev, xbt);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
+	err = xpv_xenstore_commit(write_offer, dev);
 	if (err)
 		return err;
 	return xenbus_switch_state(xb, XenbusStateInitialised);

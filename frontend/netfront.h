@@ -5,6 +5,8 @@
  *   stack --xmit--> tx ring --> backend        event --> tx.napi: answers
  *   stack <--GRO--  rx ring <-- backend        event --> rx.napi: packets
  *
+ * An XDP program sees a packet before GRO, and may have it sent by this or any other interface.
+ *
  * The netdev and its queues live from probe to remove. A connection lives from
  * the backend's InitWait to its Closing, to a resume, or until we want another one: xpv_netfront_queue_connect()
  * makes rings, grants and channels, _start() opens the data path, _stop() closes it
@@ -23,12 +25,14 @@
 #include <linux/netdevice.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
+#include <net/xdp.h>
 #include <xen/events.h>
 #include <xen/grant_table.h>
 #include <xen/xenbus.h>
 #include <xpv/netif.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
+#include <xpv_moderation.h>
 
 #define XPV_NETFRONT_SLOTS	XPV_NET_RING_SLOTS
 
@@ -37,6 +41,10 @@
 
 /* Free slots that any packet is sure to fit: its data and an extra. */
 #define XPV_NETFRONT_ROOM	(XPV_NET_MAX_SLOTS + 2)
+
+/* Frames that a program sends back are handed on so many at a time; pages they may have but one. */
+#define XPV_NETFRONT_XDP_BULK	16u
+#define XPV_NETFRONT_XDP_FRAGS	16u
 
 /* Multicast addresses that any backend keeps. */
 #define XPV_NETFRONT_MCASTS	64u
@@ -55,7 +63,9 @@ enum {
 
 struct xpv_netfront;
 struct xpv_netfront_queue;
+struct bpf_prog;
 struct dentry;
+struct netdev_bpf;
 struct page_pool;
 
 /* An event channel: one of two for a queue, or its only one. */
@@ -75,11 +85,15 @@ enum xpv_netfront_txstate {
 	XPV_NETFRONT_FREE,	/* on the stack of free ids */
 	XPV_NETFRONT_COPIED,	/* sent from the id's own copy buffer */
 	XPV_NETFRONT_GRANTED,	/* a page of ->skb, to be ungranted on the answer */
+	XPV_NETFRONT_FRAME,	/* the page of ->frame, likewise */
 	XPV_NETFRONT_MESSAGE,	/* no packet: a change of the multicast filter */
 };
 
 struct xpv_netfront_txslot {
-	struct sk_buff *skb;	/* GRANTED: whose page it is; freed with its last slot */
+	union {
+		struct sk_buff *skb;		/* GRANTED: whose page it is; freed with its last slot */
+		struct xdp_frame *frame;	/* FRAME: all of it */
+	};
 	u8 state;		/* enum xpv_netfront_txstate */
 	bool first;		/* it stands for the packet in the statistics */
 };
@@ -89,11 +103,13 @@ struct xpv_netfront_count {
 	struct u64_stats_sync syncp;
 	u64_stats_t packets, bytes, dropped, errors;
 	u64_stats_t gso_fixups;		/* received without the checksum that segments need */
+	u64_stats_t xdp_drops, xdp_tx, xdp_redirects;	/* what programs said of those received */
 };
 
 /* One direction, or a sum of several. */
 struct xpv_netfront_sum {
 	u64 packets, bytes, dropped, errors, gso_fixups;
+	u64 xdp_drops, xdp_tx, xdp_redirects;
 };
 
 /* Guest to backend. All of it under the transmit queue's lock, but as noted. */
@@ -104,7 +120,7 @@ struct xpv_netfront_tx {
 	bool bounce;			/* copy everything: the backend is not trusted */
 	u16 free_ids;			/* entries of free_id[] */
 	u16 extras;			/* slots of extras that are not answered */
-	u32 waiting;			/* packets whose skb waits for its last answer */
+	u32 waiting;			/* packets whose skb or frame waits for its last answer */
 	u32 copy_size;			/* bytes of an id's copy buffer */
 	u16 free_id[XPV_NETFRONT_SLOTS];
 	struct xpv_netfront_txslot slot[XPV_NETFRONT_SLOTS];
@@ -116,6 +132,7 @@ struct xpv_netfront_tx {
 	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
+	struct xpv_moderation moderation;
 	void *shared;			/* the ring's page */
 	grant_ref_t ring_ref;
 };
@@ -124,6 +141,14 @@ struct xpv_netfront_tx {
 struct xpv_netfront_rxbuf {
 	struct page *page;
 	grant_ref_t gref;
+};
+
+/* What programs' packets need; rx.napi's alone. */
+struct xpv_netfront_xdp {
+	struct xdp_rxq_info info;	/* registered while connected */
+	bool redirected;		/* some, and nobody has been told that this was all */
+	u32 frames;			/* entries of frame[]: to be sent back */
+	struct xdp_frame *frame[XPV_NETFRONT_XDP_BULK];
 };
 
 /* Backend to guest. All of it rx.napi's alone, but as noted. */
@@ -139,10 +164,12 @@ struct xpv_netfront_rx {
 	struct xpv_netfront_rxbuf ready_buf[XPV_NETFRONT_SLOTS];
 	/* references without a page */
 	grant_ref_t bare_ref[XPV_NETFRONT_SLOTS];
+	struct xpv_netfront_xdp xdp;
 
 	struct xpv_netfront_count count;
 
 	struct napi_struct napi;
+	struct xpv_moderation moderation;
 	struct delayed_work refill;	/* polls again when there was no memory for buffers */
 	void *shared;			/* the ring's page */
 	grant_ref_t ring_ref;
@@ -170,7 +197,9 @@ struct xpv_netfront {
 	unsigned int queues;		/* of this connection, or the last; state_lock and RTNL */
 	unsigned int offered;		/* what the backend has for us, at most max_queues; RTNL */
 	unsigned int wanted;		/* what our user wants of that; RTNL */
+	struct bpf_prog __rcu *xdp_prog;	/* sees all that is received; written under RTNL */
 	netdev_features_t takes;	/* what the backend can do of hw_features; state_lock and RTNL */
+	struct xpv_coalesce rx_coalesce, tx_coalesce;	/* when a queue's events are asked for */
 	bool untrusted;			/* state_lock; fixed while connected */
 	bool served;			/* state_lock; this connection's backend was Connected */
 	bool again;			/* state_lock; Closed, to be connected anew */
@@ -269,13 +298,46 @@ void xpv_netfront_linger_end(void);
 /* tx.c APIs: */
 
 netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev);
+/*
+ * Send up to @n frames, and with @flush tell the backend of all. Returns how many were taken: the
+ * others are the caller's still; or -ENETDOWN, and all are. Softirq context.
+ */
+int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **frames, int n,
+			     bool flush);
 /* Say XPV_NET_EXTRA_MCAST_* of @addr. Returns 0, or -EAGAIN while there is no room. Process context. */
 int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr);
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget);
 int xpv_netfront_tx_connect(struct xpv_netfront_queue *q);
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q);
 
+/* xdp.c APIs: */
+
+/* @pkt is shown to @prog, which decides. Ends with it, slots and all. The poll's. */
+void xpv_netfront_xdp_run(struct xpv_netfront_queue *q, struct bpf_prog *prog,
+			  const struct xpv_net_rxpkt *pkt);
+/* Those were all for now. */
+void xpv_netfront_xdp_end(struct xpv_netfront_queue *q);
+int xpv_netfront_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags);
+int xpv_netfront_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+/* Is there a program to which packets of that MTU can't be shown? RTNL. */
+bool xpv_netfront_xdp_forbids(const struct xpv_netfront *np, int mtu);
+/* The room to ask the backend for in front of a packet, 0 for none. Any context. */
+u32 xpv_netfront_xdp_headroom(const struct xpv_netfront *np);
+/* What connect took before an error is left to the release, which comes before the pool's. */
+int xpv_netfront_xdp_connect(struct xpv_netfront_queue *q);
+void xpv_netfront_xdp_release(struct xpv_netfront_queue *q);
+
 /* rx.c APIs: */
+
+/* Byte 0 of slot @i of @pkt. The backend may write to it. */
+void *xpv_netfront_rx_data(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i);
+/* The pages of all slots of @pkt with data stay granted, and are posted again. */
+void xpv_netfront_rx_keep(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt);
+/*
+ * End the grant of the page at ring index @index: it is the caller's, who gives it to the pool in
+ * the end. NULL, and the page is kept, when the backend doesn't let go of it, for which it is closed.
+ */
+struct page *xpv_netfront_rx_take(struct xpv_netfront_queue *q, u32 index);
 
 int xpv_netfront_poll_rx(struct napi_struct *napi, int budget);
 void xpv_netfront_refill_work(struct work_struct *work);

@@ -15,6 +15,16 @@ static const struct {
 	{ "errors", offsetof(struct xpv_netfront_sum, errors) },
 };
 
+/* What programs said of what a queue has received. */
+static const struct {
+	const char *name;
+	size_t offset;
+} verdicts[] = {
+	{ "drops", offsetof(struct xpv_netfront_sum, xdp_drops) },
+	{ "tx", offsetof(struct xpv_netfront_sum, xdp_tx) },
+	{ "redirects", offsetof(struct xpv_netfront_sum, xdp_redirects) },
+};
+
 /* Of all the queues there can be: the number must not change between two questions. */
 static int get_sset_count(struct net_device *dev, int set)
 {
@@ -22,7 +32,7 @@ static int get_sset_count(struct net_device *dev, int set)
 
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return (int)(1 + np->max_queues * 2 * ARRAY_SIZE(counters));
+	return (int)(1 + np->max_queues * (2 * ARRAY_SIZE(counters) + ARRAY_SIZE(verdicts)));
 }
 
 static void get_strings(struct net_device *dev, u32 set, u8 *data)
@@ -33,11 +43,14 @@ static void get_strings(struct net_device *dev, u32 set, u8 *data)
 	if (set != ETH_SS_STATS)
 		return;
 	ethtool_sprintf(&data, "rx_gso_checksum_fixup");
-	for (i = 0; i < np->max_queues; i++)
+	for (i = 0; i < np->max_queues; i++) {
 		for (way = 0; way < 2; way++)
 			for (c = 0; c < ARRAY_SIZE(counters); c++)
 				ethtool_sprintf(&data, "%s_queue_%u_%s", way ? "tx" : "rx", i,
 						counters[c].name);
+		for (c = 0; c < ARRAY_SIZE(verdicts); c++)
+			ethtool_sprintf(&data, "rx_queue_%u_xdp_%s", i, verdicts[c].name);
+	}
 }
 
 static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
@@ -56,6 +69,8 @@ static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stat
 		for (way = 0; way < 2; way++)
 			for (c = 0; c < ARRAY_SIZE(counters); c++)
 				*data++ = *(u64 *)((u8 *)&sum[way] + counters[c].offset);
+		for (c = 0; c < ARRAY_SIZE(verdicts); c++)
+			*data++ = *(u64 *)((u8 *)&sum[0] + verdicts[c].offset);
 	}
 }
 
@@ -78,7 +93,45 @@ static int set_channels(struct net_device *dev, struct ethtool_channels *channel
 	return 0;
 }
 
+static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+
+	c->rx_coalesce_usecs = np->rx_coalesce.usecs;
+	c->rx_max_coalesced_frames = np->rx_coalesce.frames;
+	c->use_adaptive_rx_coalesce = np->rx_coalesce.adaptive;
+	c->tx_coalesce_usecs = np->tx_coalesce.usecs;
+	c->tx_max_coalesced_frames = np->tx_coalesce.frames;
+	return 0;
+}
+
+static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+	struct xpv_coalesce rx = {
+		.usecs = c->rx_coalesce_usecs,
+		.frames = c->rx_max_coalesced_frames,
+		.adaptive = c->use_adaptive_rx_coalesce,
+	};
+	struct xpv_coalesce tx = {
+		.usecs = c->tx_coalesce_usecs,
+		.frames = c->tx_max_coalesced_frames,
+	};
+	int err;
+
+	err = xpv_coalesce_check(&rx, extack) ?: xpv_coalesce_check(&tx, extack);
+	if (err)
+		return err;
+	xpv_coalesce_set(&np->rx_coalesce, &rx);
+	xpv_coalesce_set(&np->tx_coalesce, &tx);
+	return 0;
+}
+
 const struct ethtool_ops xpv_netfront_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
 	.get_link		= ethtool_op_get_link,
 	.get_ts_info		= ethtool_op_get_ts_info,
 	.get_sset_count		= get_sset_count,
@@ -86,4 +139,6 @@ const struct ethtool_ops xpv_netfront_ethtool_ops = {
 	.get_ethtool_stats	= get_ethtool_stats,
 	.get_channels		= get_channels,
 	.set_channels		= set_channels,
+	.get_coalesce		= get_coalesce,
+	.set_coalesce		= set_coalesce,
 };

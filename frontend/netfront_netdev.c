@@ -3,6 +3,7 @@
 #include "netfront.h"
 
 #include <linux/rtnetlink.h>
+#include <xpv_xdp.h>
 
 /* What depends on the backend: how it may be sent packets. */
 #define OFFLOADS (NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_TSO | NETIF_F_TSO6)
@@ -40,7 +41,9 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 {
 	struct xpv_netfront *np = netdev_priv(dev);
 
-	return features & ~(OFFLOADS & ~np->takes);
+	features &= ~(OFFLOADS & ~np->takes);
+	/* Of what these bring, a program can be shown nothing. */
+	return rcu_access_pointer(np->xdp_prog) ? features & ~TAKEN : features;
 }
 
 static int set_features(struct net_device *dev, netdev_features_t features)
@@ -57,6 +60,8 @@ static int change_mtu(struct net_device *dev, int mtu)
 {
 	/* One slot holds a page at most. Before it is connected, the device may hope. */
 	if (mtu > ETH_DATA_LEN && !(dev->features & NETIF_F_SG))
+		return -EINVAL;
+	if (xpv_netfront_xdp_forbids(netdev_priv(dev), mtu))
 		return -EINVAL;
 	WRITE_ONCE(dev->mtu, mtu);
 	return 0;
@@ -91,6 +96,8 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_set_features	= set_features,
 	.ndo_change_mtu		= change_mtu,
 	.ndo_get_stats64	= get_stats64,
+	.ndo_bpf		= xpv_netfront_bpf,
+	.ndo_xdp_xmit		= xpv_netfront_xdp_xmit,
 	.ndo_set_mac_address	= eth_mac_addr,
 	.ndo_validate_addr	= eth_validate_addr,
 };
@@ -133,6 +140,7 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 	/* While it is answered a packet is ours alone: it carries our count of its slots. */
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	netif_set_tso_max_size(dev, XPV_NET_MAX_PACKET);
+	xpv_xdp_features(dev);
 	netif_carrier_off(dev);
 	return dev;
 }

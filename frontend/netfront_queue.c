@@ -137,12 +137,18 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 		now.dropped = u64_stats_read(&count->dropped);
 		now.errors = u64_stats_read(&count->errors);
 		now.gso_fixups = u64_stats_read(&count->gso_fixups);
+		now.xdp_drops = u64_stats_read(&count->xdp_drops);
+		now.xdp_tx = u64_stats_read(&count->xdp_tx);
+		now.xdp_redirects = u64_stats_read(&count->xdp_redirects);
 	} while (u64_stats_fetch_retry(&count->syncp, start));
 	sum->packets += now.packets;
 	sum->bytes += now.bytes;
 	sum->dropped += now.dropped;
 	sum->errors += now.errors;
 	sum->gso_fixups += now.gso_fixups;
+	sum->xdp_drops += now.xdp_drops;
+	sum->xdp_tx += now.xdp_tx;
+	sum->xdp_redirects += now.xdp_redirects;
 }
 
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
@@ -182,6 +188,8 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 	q->started = false;
 	/* What asks: the poll that could begin this anew is gone, ... */
 	cancel_delayed_work_sync(&q->rx.refill);
+	xpv_moderation_stop(&q->rx.moderation);
+	xpv_moderation_stop(&q->tx.moderation);
 	/* ... and the polls and senders were the last to use the channels. */
 	close_channels(q);
 }
@@ -236,6 +244,8 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 	INIT_DELAYED_WORK(&q->rx.refill, xpv_netfront_refill_work);
 	netif_napi_add_tx(np->netdev, &q->tx.napi, xpv_netfront_poll_tx);
 	netif_napi_add(np->netdev, &q->rx.napi, xpv_netfront_poll_rx);
+	xpv_moderation_init(&q->tx.moderation, &np->tx_coalesce, &q->tx.napi);
+	xpv_moderation_init(&q->rx.moderation, &np->rx_coalesce, &q->rx.napi);
 }
 
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q)

@@ -46,7 +46,12 @@ static void keep_frags(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *p
 		keep(rx, pkt->frag[i].index);
 }
 
-static void *data_of(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i)
+void xpv_netfront_rx_keep(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt)
+{
+	keep_frags(rx, pkt, 0);
+}
+
+void *xpv_netfront_rx_data(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i)
 {
 	return page_address(posted(rx, pkt->frag[i].index)->page) + pkt->frag[i].offset;
 }
@@ -59,8 +64,8 @@ static struct sk_buff *copy_out(struct xpv_netfront_queue *q, const struct xpv_n
 
 	if (skb)
 		for (i = 0; i < pkt->frags; i++)
-			skb_put_data(skb, data_of(&q->rx, pkt, i), pkt->frag[i].size);
-	keep_frags(&q->rx, pkt, 0);
+			skb_put_data(skb, xpv_netfront_rx_data(&q->rx, pkt, i), pkt->frag[i].size);
+	xpv_netfront_rx_keep(&q->rx, pkt);
 	return skb;
 }
 
@@ -68,7 +73,7 @@ static struct sk_buff *copy_out(struct xpv_netfront_queue *q, const struct xpv_n
 static u32 copy_head(struct xpv_netfront_queue *q, struct sk_buff *skb,
 		     const struct xpv_net_rxpkt *pkt, u32 len)
 {
-	memcpy(skb->data, data_of(&q->rx, pkt, 0), len);
+	memcpy(skb->data, xpv_netfront_rx_data(&q->rx, pkt, 0), len);
 	/* To be merged with others, it has to be the headers exactly. */
 	if (pkt->frags == 1 && !pkt->gso_type)
 		len = eth_get_headlen(q->front->netdev, skb->data, len);
@@ -76,23 +81,38 @@ static u32 copy_head(struct xpv_netfront_queue *q, struct sk_buff *skb,
 	return len;
 }
 
+struct page *xpv_netfront_rx_take(struct xpv_netfront_queue *q, u32 index)
+{
+	struct xpv_netfront_rx *rx = &q->rx;
+	struct xpv_netfront_rxbuf *buf = posted(rx, index);
+
+	if (unlikely(!gnttab_end_foreign_access_ref(buf->gref))) {
+		keep(rx, index);
+		xpv_ring_break(&rx->ring);
+		xpv_netfront_fail(q->front, "delivered a packet and keeps its page");
+		return NULL;
+	}
+	rx->bare_ref[rx->bare++] = buf->gref;
+	return buf->page;
+}
+
 /* Make the page of slot @i part of @skb, from byte @skip of the data on. */
 static int add_page(struct xpv_netfront_queue *q, struct sk_buff *skb,
 		    const struct xpv_net_rxpkt *pkt, u32 i, u32 skip)
 {
 	struct xpv_netfront_rx *rx = &q->rx;
-	struct xpv_netfront_rxbuf *buf = posted(rx, pkt->frag[i].index);
+	struct page *page;
 
 	if (pkt->frag[i].size == skip) {
 		keep(rx, pkt->frag[i].index);
 		return 0;
 	}
-	if (!gnttab_end_foreign_access_ref(buf->gref)) {
-		keep_frags(rx, pkt, i);
+	page = xpv_netfront_rx_take(q, pkt->frag[i].index);
+	if (unlikely(!page)) {
+		keep_frags(rx, pkt, i + 1);
 		return -EIO;
 	}
-	rx->bare_ref[rx->bare++] = buf->gref;
-	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, buf->page, pkt->frag[i].offset + skip,
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, pkt->frag[i].offset + skip,
 			pkt->frag[i].size - skip, PAGE_SIZE);
 	return 0;
 }
@@ -108,15 +128,13 @@ static struct sk_buff *gather(struct xpv_netfront_queue *q, const struct xpv_net
 	if (pkt->frags <= MAX_SKB_FRAGS + 1)
 		skb = napi_alloc_skb(&q->rx.napi, max(pull, HEAD));
 	if (!skb) {
-		keep_frags(&q->rx, pkt, 0);
+		xpv_netfront_rx_keep(&q->rx, pkt);
 		return NULL;
 	}
 	skb_mark_for_recycle(skb);
 	pull = copy_head(q, skb, pkt, pull);
 	for (i = 0; i < pkt->frags; i++) {
 		if (unlikely(add_page(q, skb, pkt, i, i ? 0 : pull))) {
-			xpv_ring_break(&q->rx.ring);
-			xpv_netfront_fail(q->front, "delivered a packet and keeps its page");
 			kfree_skb(skb);
 			return NULL;
 		}
@@ -191,6 +209,7 @@ static void deliver(struct xpv_netfront_queue *q, const struct xpv_net_rxpkt *pk
 static int receive(struct xpv_netfront_queue *q, int budget)
 {
 	struct xpv_netfront_rx *rx = &q->rx;
+	struct bpf_prog *prog = rcu_dereference_bh(q->front->xdp_prog);
 	struct xpv_net_rxpkt pkt;
 	int done, what;
 	u32 first;
@@ -209,13 +228,18 @@ static int receive(struct xpv_netfront_queue *q, int budget)
 		}
 		keep_extras(rx, &pkt);
 		if (likely(what > 0 && netif_running(q->front->netdev))) {
-			deliver(q, &pkt);
+			if (unlikely(prog))
+				xpv_netfront_xdp_run(q, prog, &pkt);
+			else
+				deliver(q, &pkt);
 		} else {
-			keep_frags(rx, &pkt, 0);
+			xpv_netfront_rx_keep(rx, &pkt);
 			xpv_netfront_count(&rx->count,
 					   what < 0 ? &rx->count.errors : &rx->count.dropped);
 		}
 	}
+	if (unlikely(prog))
+		xpv_netfront_xdp_end(q);
 	return done;
 }
 
@@ -269,10 +293,12 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, rx.napi);
 	struct xpv_netfront_rx *rx = &q->rx;
 	int done = 0;
+	u32 ahead;
 
 	/* netpoll has no use for packets. */
 	if (!budget)
 		return 0;
+	xpv_moderation_begin(&rx->moderation);
 	for (;;) {
 		int n = receive(q, budget - done);
 
@@ -282,7 +308,10 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 		refill(q);
 		if (done == budget)
 			return done;
-		if (!xpv_front_rearm(&rx->ring, 1))
+		if (xpv_moderation_linger(&rx->moderation, done))
+			return budget;
+		ahead = xpv_moderation_ahead(&rx->moderation, done);
+		if (xpv_front_rearm(&rx->ring, ahead) < ahead)
 			break;
 		/* For those an event may come, though they will be gone by then. */
 		WRITE_ONCE(rx->channel->forgive, true);
@@ -322,6 +351,7 @@ void xpv_netfront_rx_release(struct xpv_netfront_queue *q)
 		abandon(rx, &rx->ready_buf[--rx->ready]);
 	while (rx->bare)
 		gnttab_free_grant_reference(rx->bare_ref[--rx->bare]);
+	xpv_netfront_xdp_release(q);
 	if (rx->pool)
 		page_pool_destroy(rx->pool);
 	rx->pool = NULL;
@@ -340,7 +370,8 @@ int xpv_netfront_rx_connect(struct xpv_netfront_queue *q)
 		return err;
 	}
 	err = xpv_netfront_claim(rx->bare_ref, XPV_NETFRONT_SLOTS);
-	if (!err)
-		rx->bare = XPV_NETFRONT_SLOTS;
-	return err;
+	if (err)
+		return err;
+	rx->bare = XPV_NETFRONT_SLOTS;
+	return xpv_netfront_xdp_connect(q);
 }

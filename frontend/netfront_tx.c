@@ -29,7 +29,8 @@ static struct cb *cb(struct sk_buff *skb)
 /* A packet on its way into slots. */
 struct packing {
 	struct xpv_netfront_queue *queue;
-	struct sk_buff *skb;
+	struct sk_buff *skb;	/* NULL: it is a frame */
+	u32 size;	/* bytes */
 	u32 left;	/* bytes that are in no slot yet */
 	u32 head;	/* bytes to copy from the front */
 	u16 flags;	/* of the first slot */
@@ -73,7 +74,7 @@ static void put_slot(struct packing *p, u16 id, grant_ref_t gref, u32 offset, u3
 		.gref = gref,
 		.offset = offset,
 		.id = id,
-		.size = p->first ? p->skb->len : size,
+		.size = p->first ? p->size : size,
 	};
 
 	p->left -= size;
@@ -84,14 +85,18 @@ static void put_slot(struct packing *p, u16 id, grant_ref_t gref, u32 offset, u3
 	p->first = false;
 }
 
-static void put_copy(struct packing *p, u32 size)
+static void put_copy(struct packing *p, u32 size, const void *data)
 {
 	struct xpv_netfront_tx *tx = &p->queue->tx;
 	u16 id = take_id(p, XPV_NETFRONT_COPIED);
 	u32 i = id * tx->copy_size / XPV_PAGE_SIZE, offset = id * tx->copy_size % XPV_PAGE_SIZE;
+	void *copy = page_address(tx->copy_page[i]) + offset;
 
 	/* Can't fail: the packet is that long. */
-	skb_copy_bits(p->skb, p->skb->len - p->left, page_address(tx->copy_page[i]) + offset, size);
+	if (p->skb)
+		skb_copy_bits(p->skb, p->size - p->left, copy, size);
+	else
+		memcpy(copy, data, size);
 	put_slot(p, id, tx->copy_ref[i], offset, size);
 }
 
@@ -187,11 +192,12 @@ static bool pack(struct packing *p)
 	if (skb_is_gso(skb))
 		p->flags |= XPV_NET_TX_EXTRA;
 	p->first = true;
+	p->size = skb->len;
 	p->left = skb->len;
 	cb(skb)->left = 0;
 
 	for (i = p->head; i; i -= min(i, p->queue->tx.copy_size))
-		put_copy(p, min(i, p->queue->tx.copy_size));
+		put_copy(p, min(i, p->queue->tx.copy_size), NULL);
 	if (!p->left)
 		return false;
 	if (p->head < skb_headlen(skb))
@@ -270,6 +276,13 @@ static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_ne
 			napi_consume_skb(skb, budget);
 		}
 	}
+	if (slot->state == XPV_NETFRONT_FRAME) {
+		if (!gnttab_end_foreign_access_ref(tx->gref[rsp->id]))
+			return "answered a frame and keeps its page";
+		tx->waiting--;
+		xdp_return_frame(slot->frame);
+		slot->frame = NULL;
+	}
 	if (slot->first && rsp->status < 0)
 		refused(q, slot);
 	slot->state = XPV_NETFRONT_FREE;
@@ -304,10 +317,21 @@ static void reap(struct xpv_netfront_queue *q, int budget)
 }
 
 /*
- * Ask for an event if anybody waits for one: when half of what is open will have been answered,
- * but no sooner than a whole large packet. All of it gets answered, so it comes.
- * All requests are published.
+ * How many of @open answers to wait for: half of them, but no fewer than a whole large packet's;
+ * or as many as our user likes. All of them come, but if it takes more, the timer goes off before.
  */
+static u32 worth_an_event(struct xpv_netfront_queue *q, u32 open)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	u32 frames = READ_ONCE(tx->moderation.set->frames);
+
+	/* The queue stands still until then. */
+	if (READ_ONCE(tx->moderation.set->usecs) && !netif_xmit_stopped(queue_of(q)))
+		return xpv_moderation_ahead(&tx->moderation, true);
+	return frames ? min(open, frames) : max(min(open, XPV_NET_MAX_SLOTS), open / 2);
+}
+
+/* Ask for an event if anybody waits for one. All requests are published. */
 static void arm(struct xpv_netfront_queue *q, int budget)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
@@ -316,10 +340,11 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 	while (tx->waiting || netif_xmit_stopped(queue_of(q))) {
 		u32 pending = xpv_front_pending(ring);
 		u32 open = xpv_front_inflight(ring) - pending;
-		u32 ahead = pending + max(min(open, XPV_NET_MAX_SLOTS), open / 2);
 
 		/* Each turn takes answers, and nobody sends meanwhile. */
 		if (open && pending < REAP_BATCH) {
+			u32 ahead = pending + worth_an_event(q, open);
+
 			if (xpv_front_rearm(ring, ahead) < ahead)
 				return;
 			/* It may come nevertheless. */
@@ -364,6 +389,31 @@ static bool send(struct xpv_netfront_queue *q, struct sk_buff *skb)
 	return !more;
 }
 
+/* Take answers when slots run low. */
+static void make_room(struct xpv_netfront_queue *q)
+{
+	if (xpv_front_free(&q->tx.ring) < XPV_NETFRONT_SLOTS / 2)
+		reap(q, 0);
+}
+
+/* Tell the backend what there is, if it is to be told now; it is when nothing more would fit. */
+static void show(struct xpv_netfront_queue *q, bool now)
+{
+	struct xpv_ring *ring = &q->tx.ring;
+	bool notify;
+
+	if (unlikely(xpv_front_free(ring) < XPV_NETFRONT_ROOM)) {
+		netif_tx_stop_queue(queue_of(q));
+		now = true;
+	}
+	if (!now)
+		return;
+	notify = xpv_front_publish(ring);
+	arm(q, 0);
+	if (notify)
+		notify_remote_via_irq(q->tx.channel->irq);
+}
+
 /* Single producer: the stack holds the transmit queue's lock. */
 netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev)
 {
@@ -378,20 +428,73 @@ netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev)
 		return NETDEV_TX_OK;
 	}
 	kick = send(q, skb);
-	if (xpv_front_free(&tx->ring) < XPV_NETFRONT_SLOTS / 2)
-		reap(q, 0);
-	if (unlikely(xpv_front_free(&tx->ring) < XPV_NETFRONT_ROOM)) {
-		netif_tx_stop_queue(queue_of(q));
-		kick = true;
-	}
-	if (kick) {
-		bool notify = xpv_front_publish(&tx->ring);
-
-		arm(q, 0);
-		if (notify)
-			notify_remote_via_irq(tx->channel->irq);
-	}
+	make_room(q);
+	show(q, kick);
 	return NETDEV_TX_OK;
+}
+
+/* One that is not in a single page travels as an skb. The rest as in send_frames(). */
+static bool send_as_skb(struct xpv_netfront_queue *q, struct xdp_frame *frame)
+{
+	struct sk_buff *skb = xdp_build_skb_from_frame(frame, q->front->netdev);
+
+	if (!skb)
+		return false;
+	/* It was taken for one that was received. */
+	skb_push(skb, ETH_HLEN);
+	send(q, skb);
+	return true;
+}
+
+static bool send_frame(struct xpv_netfront_queue *q, struct xdp_frame *frame)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	u32 len = frame->len, offset = offset_in_page(frame->data);
+	struct packing p = { .queue = q, .size = len, .left = len, .first = true };
+	u16 id;
+
+	if (unlikely(len < ETH_HLEN))
+		return false;
+	if (unlikely(xdp_frame_has_frags(frame)) ||
+	    (len > tx->copy_size && offset + len > XPV_PAGE_SIZE))
+		return send_as_skb(q, frame);
+	u64_stats_update_begin(&tx->count.syncp);
+	u64_stats_inc(&tx->count.packets);
+	u64_stats_add(&tx->count.bytes, len);
+	u64_stats_update_end(&tx->count.syncp);
+
+	if (len <= tx->copy_size) {
+		put_copy(&p, len, frame->data);
+		xdp_return_frame(frame);
+		return true;
+	}
+	id = take_id(&p, XPV_NETFRONT_FRAME);
+	gnttab_page_grant_foreign_access_ref_one(tx->gref[id], q->front->xbdev->otherend_id,
+						 virt_to_page(frame->data), 1);
+	tx->slot[id].frame = frame;
+	tx->waiting++;
+	put_slot(&p, id, tx->gref[id], offset, len);
+	return true;
+}
+
+int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **frames, int n,
+			     bool flush)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct netdev_queue *txq = queue_of(q);
+	int i = -ENETDOWN;
+
+	__netif_tx_lock(txq, smp_processor_id());
+	if (likely(tx->up && !xpv_ring_broken(&tx->ring))) {
+		for (i = 0; i < n; i++) {
+			make_room(q);
+			if (xpv_front_free(&tx->ring) < XPV_NETFRONT_ROOM || !send_frame(q, frames[i]))
+				break;
+		}
+		show(q, flush);
+	}
+	__netif_tx_unlock(txq);
+	return i;
 }
 
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
@@ -419,6 +522,17 @@ static void abandon(struct sk_buff *skb, grant_ref_t gref)
 		kfree_skb(skb);
 }
 
+/* Its page is free when the backend lets go of it too. */
+static void abandon_frame(struct xdp_frame *frame, grant_ref_t gref)
+{
+	struct page *page = virt_to_page(frame->data);
+
+	/* With a second reference a pool gives up its claim to the page. */
+	get_page(page);
+	xdp_return_frame(frame);
+	gnttab_end_foreign_access(gref, page);
+}
+
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
@@ -432,6 +546,8 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 
 		if (slot->state == XPV_NETFRONT_GRANTED)
 			abandon(slot->skb, tx->gref[i]);
+		else if (slot->state == XPV_NETFRONT_FRAME)
+			abandon_frame(slot->frame, tx->gref[i]);
 		else if (tx->gref[i] != INVALID_GRANT_REF)
 			gnttab_free_grant_reference(tx->gref[i]);
 		tx->gref[i] = INVALID_GRANT_REF;

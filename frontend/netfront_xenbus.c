@@ -5,6 +5,8 @@
 #include <linux/delay.h>
 #include <linux/rtnetlink.h>
 
+#include <xpv_xenstore.h>
+
 /* How long a backend may take to let go of a device that is removed. */
 #define LET_GO_MS	5000
 
@@ -144,9 +146,18 @@ static int remove_folders(struct xenbus_transaction xbt, const char *node)
 	return err;
 }
 
-static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bool count,
-		      bool filter)
+/* What is published is decided before, for it may be written more than once. */
+struct offer {
+	struct xpv_netfront *np;
+	bool count;	/* the backend looks for the number of queues */
+	bool filter;	/* it shall bring no multicasts but those it is told of */
+	u32 headroom;	/* it shall leave in front of a packet */
+};
+
+static int write_keys(struct xenbus_transaction xbt, void *arg)
 {
+	const struct offer *offer = arg;
+	struct xpv_netfront *np = offer->np;
 	const char *node = np->xbdev->nodename;
 	unsigned int i;
 	int err;
@@ -167,12 +178,18 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 			return err;
 	}
 	if (np->mcast_control) {
-		err = xenbus_printf(xbt, node, "request-multicast-control", "%u", filter);
+		err = xenbus_printf(xbt, node, "request-multicast-control", "%u",
+				    offer->filter);
+		if (err)
+			return err;
+	}
+	if (offer->headroom) {
+		err = xenbus_printf(xbt, node, "xdp-headroom", "%u", offer->headroom);
 		if (err)
 			return err;
 	}
 	/* A single queue is written flat, but whoever offers more looks for the number. */
-	if (count) {
+	if (offer->count) {
 		err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", np->queues);
 		if (err)
 			return err;
@@ -182,23 +199,14 @@ static int write_keys(struct xenbus_transaction xbt, struct xpv_netfront *np, bo
 
 static int publish(struct xpv_netfront *np)
 {
-	bool count = ask(np, "multi-queue-max-queues");
-	bool filter = xpv_netfront_wants_filter(np);
-	struct xenbus_transaction xbt;
-	int err;
+	struct offer offer = {
+		.np = np,
+		.count = ask(np, "multi-queue-max-queues"),
+		.filter = xpv_netfront_wants_filter(np),
+		.headroom = ask(np, "feature-xdp-headroom") ? xpv_netfront_xdp_headroom(np) : 0,
+	};
 
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		err = write_keys(xbt, np, count, filter);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	return err;
+	return xpv_xenstore_commit(write_keys, &offer);
 }
 
 /*

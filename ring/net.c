@@ -188,10 +188,26 @@ static void add_rx_frag(struct xpv_net_rxpkt *pkt, u32 index, const struct xpv_n
 	pkt->size += size;
 }
 
+/*
+ * Two ways to leave room in front of the data. Ours is to say in the first slot where they begin. The
+ * in-tree backend leaves room in every slot, says so in the extra alone, and counts the room too.
+ */
+static void skip_headroom(struct xpv_net_rxpkt *pkt, u32 i)
+{
+	if (pkt->frag[i].size < pkt->headroom) {
+		pkt->error = -EINVAL;
+		return;
+	}
+	pkt->frag[i].offset += pkt->headroom;
+	pkt->frag[i].size -= pkt->headroom;
+	pkt->size -= pkt->headroom;
+}
+
 int xpv_net_take_rx(struct xpv_ring *ring, struct xpv_net_rxpkt *pkt)
 {
 	struct take t = { .ring = ring, .left = xpv_front_pending(ring) };
 	struct xpv_net_rxrsp rsp;
+	bool counted = false;
 
 	if (!t.left)
 		return xpv_ring_broken(ring) ? -EPROTO : 0;
@@ -213,7 +229,10 @@ int xpv_net_take_rx(struct xpv_ring *ring, struct xpv_net_rxpkt *pkt)
 			pkt->flags = rsp.flags;
 			if (rsp.flags & XPV_NET_RX_EXTRA && take_rx_extras(&t, pkt))
 				return protocol_error(ring);
+			counted = pkt->headroom > rsp.offset;
 		}
+		if (counted)
+			skip_headroom(pkt, pkt->frags - 1);
 	} while (rsp.flags & XPV_NET_RX_MORE);
 
 	pkt->slots = t.taken;

@@ -29,7 +29,7 @@ boot() {
 if [[ $pairs == *@(xpv|blkd)* ]]; then
 	LAB_MODULES=$("$lab/build.sh" 6.12 2>/dev/null) || { echo "fail lab/build the modules do not build"; exit 1; }
 	export LAB_MODULES
-	make -s -C "$top" rogue >&2 || { echo "fail lab/rogue the lying peers do not build"; exit 1; }
+	make -s -C "$top" rogue xdp >&2 || { echo "fail lab/rogue the lying peers and XDP programs do not build"; exit 1; }
 	export LAB_ROGUE=1
 fi
 if [[ $pairs == *blkd* ]]; then

@@ -27,11 +27,11 @@ payload() {
 		cp "$LAB_MODULES"/*.ko "$p/modules/"
 		cp "$LAB_MODULES"/*.ko "$p/overlay/xpv/"
 	fi
-	# The peers that lie, and what they say: a frontend in the guest, a backend in dom0.
+	# The peers that lie, and what they say: a frontend in the guest, a backend in dom0. And programs.
 	if [ -n "${LAB_ROGUE-}" ]; then
 		mkdir "$p/rogue"
 		cp -r "$top"/build/rogue/rogue-{front,back} "$top"/tests/rogue/{front,back} "$p/rogue/"
-		cp -r "$p/rogue" "$p/overlay/xpv/"
+		cp -r "$p/rogue" "$top/build/xdp/xdp" "$p/overlay/xpv/"
 	fi
 	# The userspace backend, its tool and its script.
 	if [ -n "${LAB_BLKD-}" ]; then

@@ -95,7 +95,7 @@ static const struct {
 	  { D(1000, 0, EXTRA | MORE), GSO_MORE(1448, XPV_NET_GSO_TCPV4), X(XPV_NET_EXTRA_HASH),
 	    D(4000, 0, 0) } },
 	{ "all the extras there are", 1, 60,
-	  { D(60, 0, EXTRA), X_MORE(XPV_NET_EXTRA_XDP), X_MORE(XPV_NET_EXTRA_HASH),
+	  { D(60, 256, EXTRA), X_MORE(XPV_NET_EXTRA_XDP), X_MORE(XPV_NET_EXTRA_HASH),
 	    GSO(1448, XPV_NET_GSO_TCPV6) } },
 	{ "a missing extra", -EPROTO, 0, { D(60, 0, EXTRA) } },
 	{ "a missing extra of two", -EPROTO, 0, { D(60, 0, EXTRA), X_MORE(4) } },
@@ -184,6 +184,56 @@ static void rx_tells_what_the_extras_say(void **state)
 	assert_int_equal(rx.headroom, 0);
 }
 
+/* Of slots behind an extra that says 256: what they are to hold, and where. */
+static const struct {
+	const char *what;
+	int want;
+	u32 size;
+	struct slot slot[4];
+	struct { u16 offset, size; } frag[3];
+} rx_rooms[] = {
+	{ "told by the slot", 1, 60, { D(60, 256, EXTRA), X(XPV_NET_EXTRA_XDP) }, { { 256, 60 } } },
+	{ "more than promised", 1, 60, { D(60, 300, EXTRA), X(XPV_NET_EXTRA_XDP) }, { { 300, 60 } } },
+	{ "told by the first slot", 1, 4840,
+	  { D(3840, 256, EXTRA | MORE), X(XPV_NET_EXTRA_XDP), D(1000, 0, 0) },
+	  { { 256, 3840 }, { 0, 1000 } } },
+	{ "counted", 1, 60, { D(316, 0, EXTRA), X(XPV_NET_EXTRA_XDP) }, { { 256, 60 } } },
+	{ "counted in each slot", 1, 4840,
+	  { D(4096, 0, EXTRA | MORE), X(XPV_NET_EXTRA_XDP), D(1256, 0, 0) },
+	  { { 256, 3840 }, { 256, 1000 } } },
+	{ "counted, and not there", -EINVAL, 0, { D(255, 0, EXTRA), X(XPV_NET_EXTRA_XDP) }, {} },
+	{ "counted, and nothing else", -EINVAL, 0, { D(256, 0, EXTRA), X(XPV_NET_EXTRA_XDP) }, {} },
+	{ "counted, and not there in the second", -EINVAL, 0,
+	  { D(4096, 0, EXTRA | MORE), X(XPV_NET_EXTRA_XDP), D(100, 0, 0) }, {} },
+	{ "counted, and an error", -EINVAL, 0,
+	  { D(4096, 0, EXTRA | MORE), X(XPV_NET_EXTRA_XDP), D(-1, 0, 0) }, {} },
+	{ "promised in part", 1, 60, { D(316, 100, EXTRA), X(XPV_NET_EXTRA_XDP) }, { { 356, 60 } } },
+};
+
+static void rx_finds_the_data_behind_the_headroom(void **state)
+{
+	u32 i, j;
+
+	for (i = 0; i < ARRAY_SIZE(rx_rooms); i++) {
+		int got;
+
+		rx_setup(state);
+		rx_send(rx_rooms[i].slot);
+		got = xpv_net_take_rx(&p.front, &rx);
+		if (got != rx_rooms[i].want)
+			ROW_FAILED("%s: %d, not %d", rx_rooms[i].what, got, rx_rooms[i].want);
+		for (j = 0; got == 1 && j < rx.frags; j++) {
+			if (rx.frag[j].offset != rx_rooms[i].frag[j].offset ||
+			    rx.frag[j].size != rx_rooms[i].frag[j].size)
+				ROW_FAILED("%s: %u bytes at %u in slot %u", rx_rooms[i].what,
+					   rx.frag[j].size, rx.frag[j].offset, j);
+		}
+		if (got == 1)
+			assert_int_equal(rx.size, rx_rooms[i].size);
+		rx_check_next_packet();
+	}
+}
+
 static void rx_takes_20_slots_and_no_more(void **state)
 {
 	struct slot s[32];
@@ -225,6 +275,7 @@ int main(void)
 		FROM_BOTH_STARTS(rx_packets_are_delivered_dropped_or_fatal),
 		FROM_BOTH_STARTS(rx_offers_nothing_of_an_empty_ring),
 		FROM_BOTH_STARTS(rx_tells_what_the_extras_say),
+		FROM_BOTH_STARTS(rx_finds_the_data_behind_the_headroom),
 		FROM_BOTH_STARTS(rx_takes_20_slots_and_no_more),
 		FROM_BOTH_STARTS(rx_more_responses_than_buffers_are_fatal),
 	};

@@ -16,6 +16,10 @@
 . /run/lab/dom0/blkd.sh
 # shellcheck source=tests/lab/dom0/net.sh
 . /run/lab/dom0/net.sh
+# shellcheck source=tests/lab/dom0/netpath.sh
+. /run/lab/dom0/netpath.sh
+# shellcheck source=tests/lab/dom0/netxdp.sh
+. /run/lab/dom0/netxdp.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -294,6 +298,8 @@ pairing() {
 		verdict net-payload net_payload
 		verdict net-ipv6 net_ipv6
 		net_features
+		net_path
+		net_xdp_tests
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net

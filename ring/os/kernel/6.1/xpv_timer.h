@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* A timer of high resolution, in kernels that take its function apart from it. */
+#ifndef XPV_TIMER_H
+#define XPV_TIMER_H
+
+#include <linux/hrtimer.h>
+
+static inline void xpv_timer_init(struct hrtimer *timer,
+				  enum hrtimer_restart (*function)(struct hrtimer *))
+{
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	timer->function = function;
+}
+
+#endif
