@@ -75,7 +75,6 @@ net_queues() {
 
 # Both ends show the rings of each queue, as they stand, while they come and go.
 net_debugfs() {
-	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 	queues 2 2 && attach_net && net_job 1 && until_ok 20 net_moves 1 || return
 	if [ "$back" = xpv ]; then
 		net_shows 2 </sys/kernel/debug/xpv-netback/vif-"$domid"-1 || return
