@@ -27,7 +27,7 @@ daemon_sources := $(wildcard userspace-backend/*.c)
 blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
 blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
-stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
+stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
 .PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench clean
 
@@ -117,6 +117,12 @@ $(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
 		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
 
+# The daemon's threads, and the frontend's, on what they share.
+$(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources) $(loop) $(ring) $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(THREADS) \
+		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
+
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
 rogue := tests/rogue/rogue.c tests/rogue/script.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
@@ -130,7 +136,7 @@ unit: $(units)
 	$(Q)tests/run-units.sh $^
 
 stress: $(stress)
-	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan
+	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan
 
 lint:
 	$(Q)tests/lint.sh

@@ -497,6 +497,9 @@ int disk_detach(struct disk *d)
 {
 	if (d->state != XPV_CONNECTED)
 		return -ENOTCONN;
+	/* Else a frontend that outlives its backend would come back. */
+	if (!node_write(XBT_NULL, d->path, "online", "0"))
+		return -EIO;
 	fail(d);
 	return 0;
 }

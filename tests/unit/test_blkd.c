@@ -5,6 +5,7 @@
 #include <load.h>
 
 #include <poll.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,6 +125,36 @@ static void flush_and_discard(void **state)
 	memset(model + 4096, 0, 4096);
 	check_image();
 	end();
+}
+
+/* The same on a block device, which has other ways to say it. */
+static void block_device(void **state)
+{
+	struct xpv_blk_req req = request(XPV_BLK_FLUSH, 8, DATA, 0, 7);
+	char command[160], device[32] = "";
+	FILE *f;
+
+	(void)state;
+	snprintf(command, sizeof(command), "losetup --direct-io=on -f --show %s 2>/dev/null", image);
+	f = popen(command, "r");
+	assert_non_null(f);
+	if (!fgets(device, sizeof(device), f)) {
+		pclose(f);
+		skip();
+	}
+	pclose(f);
+	device[strcspn(device, "\n")] = 0;
+	begin(device, 2, 1, XPV_BLK_X86_64);
+	work(200);
+	memset(loop_page(DATA), 0x77, 4096);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	req = (struct xpv_blk_req){ .op = XPV_BLK_DISCARD, .sector = 8, .nr_sectors = 8 };
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	memset(model + 4096, 0, 4096);
+	end();
+	check_image();
+	snprintf(command, sizeof(command), "losetup -d %s", device);
+	assert_int_equal(system(command), 0);
 }
 
 /* More than there is memory for at once: they wait, and all are done. */
@@ -283,6 +314,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_refused, fresh_image),
 		cmocka_unit_test_setup(readonly_stays, fresh_image),
 		cmocka_unit_test_setup(flush_and_discard, fresh_image),
+		cmocka_unit_test_setup(block_device, fresh_image),
 		cmocka_unit_test_setup(memory_is_shared_out, fresh_image),
 		cmocka_unit_test_setup(limits_hold, fresh_image),
 		cmocka_unit_test_setup(lies_end_it, fresh_image),
