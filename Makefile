@@ -29,7 +29,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench clean
+.PHONY: all help modules install install-blkd user unit stress rogue lint demo check check-long bench bench-backends clean
 
 all: modules user
 
@@ -43,6 +43,7 @@ help:
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
+	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'V=1 shows the commands.'
@@ -152,6 +153,9 @@ check-long:
 
 bench:
 	$(Q)tests/bench/bench.sh
+
+bench-backends:
+	$(Q)tests/bench/backends.sh
 
 clean:
 	$(Q)rm -rf $(O)

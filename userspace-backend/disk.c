@@ -149,6 +149,7 @@ void disk_measure(struct disk *d)
 		.blocks_join = true,
 		.readonly = d->readonly,
 		.flush = s->flush,
+		.barrier = s->flush,
 		.discard = s->discard && d->discard_enabled,
 	};
 }
