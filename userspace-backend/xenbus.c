@@ -498,7 +498,7 @@ int disk_detach(struct disk *d)
 {
 	if (d->state != XPV_CONNECTED)
 		return -ENOTCONN;
-	/* Else a frontend that outlives its backend would come back. */
+	/* A frontend that outlives its backend would else wait for it to come again. */
 	if (!node_write(XBT_NULL, d->path, "online", "0"))
 		return -EIO;
 	fail(d);

@@ -123,8 +123,11 @@ blkd_seen() {
 	reads=$(($(blkd_stat xvdb reads) - before))
 	[ $reads -ge 500 ] && [ $reads -le 600 ] || { echo "$reads reads were counted, 500 were made"; return 1; }
 	xpv-blkctl list | grep -E "^$domid/51728 +xvdb +connected +w +1.0G +[0-9]+ +/dev/nullb0$" || { xpv-blkctl list; echo "the list is wrong"; return 1; }
-	xpv-blkctl stats "$domid/51728" && timeout 5 xpv-blkctl stats --watch=0.5 "$domid/xvdb" | grep -c "^$domid/51728" | grep -qv '^0$' ||
-		{ echo "nothing to watch"; return 1; }
+	xpv-blkctl stats "$domid/51728"
+	# It has to be ended: it watches on.
+	timeout 5 xpv-blkctl stats --watch=0.5 "$domid/xvdb" >$lab/out/watched
+	[ "$(grep -c "^$domid/51728" $lab/out/watched)" -ge 2 ] || { cat $lab/out/watched; echo "nothing to watch"; return 1; }
+}
 }
 
 # Its own numbers, and that of the file it reads, agree.
@@ -222,11 +225,11 @@ blkd_qcow2() {
 	return $status
 }
 
-# A boot sector that writes a word to the serial port: what a guest's firmware reads, before it has drivers.
+# A boot sector that writes a word to the serial port and then waits for ever: what a guest's firmware reads, before it has drivers.
 blkd_firmware_boots() {
 	local status=0
 	{
-		printf '\xfa\xfc\x31\xc0\x8e\xd8\xbe\x15\x7c\xba\xf8\x03\xac\x84\xc0\x74\x03\xee\xeb\xf8\xf4xpv-boots\n\0'
+		printf '\xfa\xfc\x31\xc0\x8e\xd8\xbe\x18\x7c\xba\xf8\x03\xac\x84\xc0\x74\x03\xee\xeb\xf8\xfb\xf4\xeb\xfcxpv-boots\n\0'
 		head -c 510 /dev/zero
 	} | head -c 510 >$blkd_files.boot
 	printf '\x55\xaa' >>$blkd_files.boot

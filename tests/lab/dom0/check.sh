@@ -53,7 +53,7 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 tidy() {
 	[ "$ready" = 1 ] && xenstore-exists "/local/domain/$domid/data" || return 0
 	guest 'killall -9 fio iperf3' >/dev/null 2>&1
-	[ ! -e "/sys/bus/xen-backend/devices/vbd-$domid-51744" ] || timeout 30 xl block-detach guest xvdc
+	no_backend vbd 51744 || timeout 30 xl block-detach guest xvdc
 	[ ! -e "/sys/bus/xen-backend/devices/vif-$domid-1" ] || timeout 30 xl network-detach guest 1
 } >/dev/null 2>&1
 
@@ -307,7 +307,6 @@ pairing() {
 			[ "$back" != xpv ] || blkback_tests
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
 		fi
-		[ "$back" != blkd ] || blkd_tests
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front
