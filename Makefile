@@ -18,7 +18,7 @@ units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
-	store.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
+	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
 # Static: their versions would otherwise be those of the machine that builds.
 URING := -l:liburing.a
