@@ -307,7 +307,6 @@ pairing() {
 			[ "$back" != xpv ] || blkback_tests
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
 		fi
-		[ "$back" != blkd ] || blkd_tests
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front
