@@ -149,6 +149,7 @@ void disk_measure(struct disk *d)
 		.blocks_join = true,
 		.readonly = d->readonly,
 		.flush = s->flush,
+		.barrier = s->flush,
 		.discard = s->discard && d->discard_enabled,
 	};
 }
@@ -163,7 +164,7 @@ static int start_queues(struct disk *d, const struct ring_info *info, unsigned i
 	while (d->nr_queues < n) {
 		unsigned int i = d->nr_queues;
 
-		d->queue[i] = queue_start(d, i, &workers[(first + i) % nr_workers], &info[i], recover, &err);
+		d->queue[i] = queue_start(d, i, &workers[d->store.one_worker ? first : (first + i) % nr_workers], &info[i], recover, &err);
 		if (!d->queue[i])
 			return err;
 		d->nr_queues++;

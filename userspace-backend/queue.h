@@ -5,7 +5,7 @@
  *   ring --take--> [again] --copy in--> store --done--> [done] --copy out, answer--> ring
  *
  * @again holds what came off the ring and could not go on yet, for want of memory, and after a
- * restart what was in flight before. The worker's, but for what the main thread does before it is started and
+ * restart what was in flight before; behind a barrier, all that comes after it. The worker's, but for what the main thread does before it is started and
  * after it has drained.
  */
 #ifndef XPV_BLKD_QUEUE_H
@@ -29,7 +29,7 @@ struct request {
 	struct xpv_blk_seg *page;	/* an indirect request's segments, copied; NULL for none */
 	int err;
 	bool described;		/* seg is checked */
-	bool flushed;		/* a flush that brings data: now the data */
+	u8 stage;		/* of a flush or barrier, see request.c */
 };
 
 struct request_list {
@@ -107,6 +107,8 @@ struct queue {
 	struct request *request;	/* one for each slot */
 	struct request_list free, again, done;
 	u32 inflight;		/* taken, not answered */
+	u32 stored;		/* of these, with the store */
+	bool barrier;		/* one is with the store, and nothing else */
 
 	struct event timer;	/* of a limit */
 	struct __kernel_timespec timer_at;

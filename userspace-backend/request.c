@@ -168,6 +168,7 @@ static void count(struct disk_stats *s, const struct xpv_blk_req *req)
 		stat_add(&s->write_sectors, req->nr_sectors);
 		break;
 	case XPV_BLK_FLUSH:
+	case XPV_BLK_BARRIER:
 		stat_add(&s->flushes, 1);
 		break;
 	case XPV_BLK_DISCARD:
@@ -280,7 +281,14 @@ static void prepare(struct queue *q, struct request_list *batch)
 	list_init(&rest);
 	while ((r = list_take(batch))) {
 		u32 bytes = data_bytes(&r->entry->req);
+		bool barrier = r->entry->req.op == XPV_BLK_BARRIER;
 
+		/* What came before a barrier is done before it, what came after it begins after it. */
+		if (unlikely(q->barrier || (barrier && (q->stored || prepared.first)))) {
+			postpone(r);
+			list_add(&rest, r);
+			continue;
+		}
 		if (bytes && !rest.first)
 			r->data = arena_alloc(q->arena, bytes);
 		if (unlikely(rest.first || (bytes && !r->data))) {
@@ -292,6 +300,7 @@ static void prepare(struct queue *q, struct request_list *batch)
 		if (bytes && r->entry->req.op != XPV_BLK_READ)
 			copy_data(r, false);
 		list_add(&prepared, r);
+		q->barrier |= barrier;
 	}
 	list_move(batch, &prepared);
 	if (unlikely(rest.first))
@@ -303,17 +312,35 @@ static void prepare(struct queue *q, struct request_list *batch)
 
 static void stored(struct io *io, int err);
 
-static void submit(struct request *r)
+/*
+ * What the store is to do for @r in its present stage; -1: it is done. A flush is followed by the data it
+ * brings, if any, a barrier's data by another flush.
+ */
+static int step(const struct request *r)
 {
-	static const u8 op[] = {
-		[XPV_BLK_READ] = IO_READ, [XPV_BLK_WRITE] = IO_WRITE,
-		[XPV_BLK_FLUSH] = IO_FLUSH, [XPV_BLK_DISCARD] = IO_DISCARD,
-	};
+	bool brings = r->entry->req.nr_segs;
+
+	switch (r->entry->req.op) {
+	case XPV_BLK_READ:
+		return r->stage ? -1 : IO_READ;
+	case XPV_BLK_WRITE:
+		return r->stage ? -1 : IO_WRITE;
+	case XPV_BLK_DISCARD:
+		return r->stage ? -1 : IO_DISCARD;
+	case XPV_BLK_FLUSH:
+		return !r->stage ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
+	default:
+		return !r->stage || (r->stage == 2 && brings) ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
+	}
+}
+
+static void submit(struct request *r, enum io_op op)
+{
 	struct xpv_blk_req *req = &r->entry->req;
 	struct io *io = &r->io;
 
 	io->buf = r->data;
-	io->op = r->flushed ? IO_WRITE : op[req->op];
+	io->op = op;
 	/* What a flush says of where was not checked. */
 	io->offset = io->op == IO_FLUSH ? 0 : req->sector << XPV_BLK_SECTOR_SHIFT;
 	io->bytes = io->op == IO_FLUSH ? 0 : req->nr_sectors << XPV_BLK_SECTOR_SHIFT;
@@ -324,7 +351,7 @@ static void submit(struct request *r)
 /* The store does not do what it said it could: nor do we offer it any more. */
 static void take_back(const struct request *r)
 {
-	if (r->entry->req.op == XPV_BLK_FLUSH)
+	if (r->entry->req.op == XPV_BLK_FLUSH || r->entry->req.op == XPV_BLK_BARRIER)
 		disk_tell(r->q->disk, DISK_NO_FLUSH);
 	else if (r->entry->req.op == XPV_BLK_DISCARD)
 		disk_tell(r->q->disk, DISK_NO_DISCARD);
@@ -333,17 +360,22 @@ static void take_back(const struct request *r)
 static void stored(struct io *io, int err)
 {
 	struct request *r = (struct request *)io;
+	struct queue *q = r->q;
+	int next;
 
 	if (unlikely(err == -EOPNOTSUPP))
 		take_back(r);
-	/* A flush that brings data has them written behind it. */
-	if (!err && r->entry->req.op == XPV_BLK_FLUSH && r->entry->req.nr_segs && !r->flushed) {
-		r->flushed = true;
-		submit(r);
+	r->stage++;
+	next = err ? -1 : step(r);
+	if (unlikely(next >= 0)) {
+		submit(r, (enum io_op)next);
 		return;
 	}
+	q->stored--;
+	/* If there is one, it was this. */
+	q->barrier = false;
 	finish(r, err);
-	worker_ready(r->q->worker, r->q);
+	worker_ready(q->worker, q);
 }
 
 static void submit_all(struct queue *q, struct request_list *batch)
@@ -352,10 +384,13 @@ static void submit_all(struct queue *q, struct request_list *batch)
 
 	while ((r = list_take(batch))) {
 		count(&q->stats, &r->entry->req);
-		if (unlikely(r->err))
+		if (unlikely(r->err)) {
+			q->barrier &= r->entry->req.op != XPV_BLK_BARRIER;
 			finish(r, 0);
-		else
-			submit(r);
+		} else {
+			q->stored++;
+			submit(r, (enum io_op)step(r));
+		}
 	}
 }
 
@@ -385,7 +420,7 @@ static void release(struct request *r)
 	r->seg = r->entry->req.seg;
 	r->err = 0;
 	r->described = false;
-	r->flushed = false;
+	r->stage = 0;
 	list_add(&q->free, r);
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const struct store_ops *const kinds[] = {
-	&store_file, &store_null, &store_fault, &store_nbd, &store_nbds, &store_nbd_unix, &store_nbds_unix,
+	&store_file, &store_null, &store_fault, &store_512, &store_nbd, &store_nbds, &store_nbd_unix, &store_nbds_unix,
 };
 
 int store_open(struct store *s, const char *target, char *why)

@@ -255,6 +255,7 @@ void disk_news(struct disk *d, u32 news)
 
 	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
+		d->limits.barrier &= d->limits.flush;
 		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
 		handshake_geometry(d);
 		for (i = 0; i < d->nr_queues; i++)

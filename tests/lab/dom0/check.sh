@@ -297,7 +297,7 @@ pairing() {
 		verdict detach-busy-net detach_busy_net
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
-		pv:xpv:xpv) attacks attack_backends ;;
+		pv:xpv:xpv | pv:xpv:blkd) attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
 		[ "$back" != blkd ] || blkd_tests
