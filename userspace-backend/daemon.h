@@ -23,6 +23,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "store.h"
 
@@ -62,6 +63,17 @@ void logf_(int priority, const char *format, ...) __attribute__((format(printf, 
 #define log_error(...)	logf_(3, __VA_ARGS__)
 #define log_warning(...) logf_(4, __VA_ARGS__)
 #define log_info(...)	logf_(6, __VA_ARGS__)
+
+/* --- any thread --- */
+
+/* Of a clock that never goes back. */
+static inline u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
 
 /* --- loop.c: the main thread's loop --- */
 

@@ -19,14 +19,6 @@
 #define MOST_PHYSICAL	4096u
 #define MOST_UNIT	(1u << 20)	/* of discards */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * SECOND + (u64)t.tv_nsec;
-}
-
 /* --- jobs --- */
 
 static void finish(struct nbd *nbd, struct job *job, int err)

@@ -100,8 +100,8 @@ err_detach:
 	return err;
 }
 
-struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w, const struct ring_info *info,
-			  bool recovers, int *err)
+struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
+			  const struct ring_info *info, bool recovers, int *err)
 {
 	struct queue *q = calloc(1, sizeof(*q));
 	void *shared;

@@ -9,7 +9,6 @@
  */
 #include "queue.h"
 
-#include <time.h>
 
 #define LARGEST		(XPV_BLK_MAX_SEGS * XPV_PAGE_SIZE)
 #define LONGEST_WAIT	100000000ull	/* ns: a limit may be lifted meanwhile */
@@ -78,17 +77,9 @@ static void copy_data(struct request *r, bool to)
 
 /* --- limits --- */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
-
 static void waited(struct event *ev, int res, u32 flags)
 {
-	struct queue *q = (struct queue *)((char *)ev - offsetof(struct queue, timer));
+	struct queue *q = event_of(ev, struct queue, timer);
 
 	(void)res;
 	(void)flags;

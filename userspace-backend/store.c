@@ -20,7 +20,8 @@ int store_open(struct store *s, const char *target, char *why)
 		if (target[n] && strlen(kinds[i]->kind) == n && !memcmp(kinds[i]->kind, target, n))
 			s->ops = kinds[i];
 	if (!s->ops) {
-		snprintf(why, STORE_WHY, "%.100s: no such kind of target; a file's begins with a slash", target);
+		snprintf(why, STORE_WHY, "%.100s: no such kind of target; a file's begins with a slash",
+			 target);
 		return -EINVAL;
 	}
 	err = s->ops->open(s, target[0] == '/' ? target : target + n + 1, why);

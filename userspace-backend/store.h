@@ -25,6 +25,9 @@ struct event {
 	void (*fn)(struct event *ev, int res, u32 flags);
 };
 
+/* The @type that @ev is @member of. */
+#define event_of(ev, type, member)	((type *)((char *)(ev) - offsetof(type, member)))
+
 /*
  * An empty submission, to be filled by io_uring_prep_*(); it goes to the kernel at the end of
  * the turn, all in one call. The completion calls @ev on this thread. Never NULL.

@@ -240,7 +240,7 @@ static void move(struct lane *lane, struct io *io)
 
 static void moved(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
 
 	(void)flags;
 	if (likely(res == (int)io->bytes)) {
@@ -280,7 +280,7 @@ static void discard(struct lane *lane, struct io *io)
 
 static void discarded(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
 	struct lane *lane = io->lane;
 
 	(void)flags;
@@ -300,7 +300,7 @@ static void discarded(struct event *ev, int res, u32 flags)
 
 static void ended(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
 
 	(void)flags;
 	io->done(io, res);

@@ -6,18 +6,12 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	4096u
 #define SPARES		4u	/* arenas kept for the next queue that has something to do */
 #define PORTS		64u	/* events read at once */
-
-static struct worker *of_event(struct event *ev, size_t offset)
-{
-	return (struct worker *)((char *)ev - offset);
-}
 
 /* --- submissions and completions --- */
 
@@ -254,7 +248,7 @@ static void watch(struct worker *w, struct event *ev, int fd)
 
 static void channels_ready(struct event *ev, int res, u32 flags)
 {
-	struct worker *w = of_event(ev, offsetof(struct worker, channel_event));
+	struct worker *w = event_of(ev, struct worker, channel_event);
 	u32 port[PORTS], i, n;
 
 	(void)res;
@@ -276,7 +270,7 @@ static void channels_ready(struct event *ev, int res, u32 flags)
 
 static void called(struct event *ev, int res, u32 flags)
 {
-	struct worker *w = of_event(ev, offsetof(struct worker, call_event));
+	struct worker *w = event_of(ev, struct worker, call_event);
 	eventfd_t n;
 
 	(void)res;
@@ -299,14 +293,6 @@ int worker_call(struct worker *w, int (*fn)(void *arg), void *arg)
 }
 
 /* --- the loop --- */
-
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
 
 static bool any_peek(const struct worker *w)
 {

@@ -6,7 +6,8 @@
  *   InitWait       features are published; the hotplug script may come, and has the store opened
  *   Connected      the frontend's rings are mapped and served
  *   Closing        the frontend is leaving, or something went wrong; what is in flight is answered
- *   Closed         disconnected; the frontend may start again, the store stays open until the script closes it
+ *   Closed         disconnected; the frontend may start again, the store stays open until the
+ *                  script closes it
  *
  * libxl removes the nodes, never we. Watches only say where to look: all that a disk's move depends on is
  * read when it is looked at, once for however many watches fired.
