@@ -110,7 +110,11 @@ static struct conn *least_loaded(struct nbd *nbd)
 
 /* --- connections --- */
 
-/* It is of no use any more; what it had is issued again. */
+/*
+ * It is of no use any more; what it had is issued again. The server may still be at work on that: the data
+ * is the same, so the one who could be overtaken is a guest that writes there again after the
+ * answer. No client that connects again can rule that out; servers end what a connection left behind.
+ */
 static void drop(struct conn *c)
 {
 	struct job *job;
