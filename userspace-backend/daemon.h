@@ -23,6 +23,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "store.h"
 
@@ -63,6 +64,17 @@ void logf_(int priority, const char *format, ...) __attribute__((format(printf, 
 #define log_warning(...) logf_(4, __VA_ARGS__)
 #define log_info(...)	logf_(6, __VA_ARGS__)
 
+/* --- any thread --- */
+
+/* Of a clock that never goes back. */
+static inline u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
 /* --- loop.c: the main thread's loop --- */
 
 /* Call @fn(@arg) when @fd is readable, until it is removed. Returns 0 or a negative errno. */
@@ -83,7 +95,7 @@ struct disk_stats {
 	u64 reads, writes, flushes, discards;	/* requests taken */
 	u64 read_sectors, write_sectors;	/* of 512 bytes */
 	u64 errors;				/* answered with an error */
-	u64 waits;				/* requests that waited for a buffer */
+	u64 waits;				/* times that there was no memory for one */
 	u64 events, notifies;			/* from and to the frontend */
 	u64 inflight;				/* now */
 };
@@ -123,6 +135,7 @@ struct disk {
 	bool anew;		/* to be closed first, before it is connected again */
 	bool recovering;	/* waits for its store, to go on where a process before us was */
 	unsigned int retries, complaints;
+	u64 complained;		/* since when they are counted */
 
 	/* disk.c: */
 	struct store store;	/* open if store.ops */

@@ -4,7 +4,6 @@
 #include "queue.h"
 
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct disk *disks;
@@ -149,6 +148,7 @@ void disk_measure(struct disk *d)
 		.blocks_join = true,
 		.readonly = d->readonly,
 		.flush = s->flush,
+		.barrier = s->flush,
 		.discard = s->discard && d->discard_enabled,
 	};
 }
@@ -162,8 +162,9 @@ static int start_queues(struct disk *d, const struct ring_info *info, unsigned i
 	next_worker = (next_worker + n) % nr_workers;
 	while (d->nr_queues < n) {
 		unsigned int i = d->nr_queues;
+		unsigned int w = d->store.one_worker ? first : (first + i) % nr_workers;
 
-		d->queue[i] = queue_start(d, i, &workers[(first + i) % nr_workers], &info[i], recover, &err);
+		d->queue[i] = queue_start(d, i, &workers[w], &info[i], recover, &err);
 		if (!d->queue[i])
 			return err;
 		d->nr_queues++;
@@ -228,14 +229,6 @@ int disk_disconnect(struct disk *d, bool keep)
 }
 
 /* --- what is asked from outside --- */
-
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
 
 void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
 {

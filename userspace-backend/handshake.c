@@ -37,7 +37,7 @@ static bool write_geometry(struct disk *d, xs_transaction_t t)
 	     node_write(t, d->path, "physical-sector-size", "%u", s->physical) &&
 	     node_write(t, d->path, "info", "%u", info) &&
 	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
-	     node_write(t, d->path, "feature-barrier", "0") &&
+	     node_write(t, d->path, "feature-barrier", "%u", d->limits.barrier) &&
 	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
 	if (ok && d->limits.discard)
 		ok = node_write(t, d->path, "discard-granularity", "%u", s->discard) &&

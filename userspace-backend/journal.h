@@ -56,7 +56,8 @@ struct journal_ring *journal_ring(struct journal *j, u32 queue);
 void journal_close(struct journal *j, bool remove);
 
 /* Does @e have to be carried out again, on a ring whose responses are shown up to @rsp_prod? */
-static inline bool journal_inflight(const struct journal_ring *j, const struct journal_entry *e, u32 rsp_prod)
+static inline bool journal_inflight(const struct journal_ring *j, const struct journal_entry *e,
+				    u32 rsp_prod)
 {
 	if (e->state == ENTRY_TAKEN)
 		return (s32)(e->taken - j->cons) < 0;

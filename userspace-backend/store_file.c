@@ -21,9 +21,15 @@
 #define MOST_SECTOR	4096u
 #define MOST_DISCARD	(1ull << 30)	/* bytes in one go: the rest may be stopped by then */
 
+/* A block device's own discard, for io_uring; younger than the headers of some machines that build. */
+#ifndef BLOCK_URING_CMD_DISCARD
+#define BLOCK_URING_CMD_DISCARD	_IO(0x12, 0)
+#endif
+
 struct file {
 	int fd;
 	bool bdev;
+	bool commands;		/* the kernel takes that (from 6.12 on), as far as we know */
 };
 
 struct lane {
@@ -141,6 +147,7 @@ static int file_open(struct store *s, const char *path, char *why)
 	if (fstat(file->fd, &st) || (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode)))
 		goto err_close;
 	file->bdev = S_ISBLK(st.st_mode);
+	file->commands = file->bdev;
 	if (flock(file->fd, (s->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
 		err = refuse(why, path, -EAGAIN, "in use by another disk or process that writes to it");
 		goto err_close;
@@ -210,6 +217,7 @@ static void on_lane(struct io_uring_sqe *sqe, const struct lane *lane)
 
 static void moved(struct event *ev, int res, u32 flags);
 static void ended(struct event *ev, int res, u32 flags);
+static void discarded(struct event *ev, int res, u32 flags);
 
 /* What is left of @io, which is at most 1 MiB. */
 static void move(struct lane *lane, struct io *io)
@@ -232,7 +240,7 @@ static void move(struct lane *lane, struct io *io)
 
 static void moved(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
 
 	(void)flags;
 	if (likely(res == (int)io->bytes)) {
@@ -250,29 +258,52 @@ static void moved(struct event *ev, int res, u32 flags)
 	}
 }
 
-/* The next piece of a discard; cookie is where it ends. */
+/* The next piece of a discard; cookie is its size. */
 static void discard(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
 	u64 n = io->bytes < MOST_DISCARD ? io->bytes : MOST_DISCARD;
+	int fd = lane->file->fd;
 
-	io_uring_prep_fallocate(sqe, lane->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				(off_t)io->offset, (off_t)n);
+	if (READ_ONCE(lane->file->commands)) {
+		io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, (void *)(uintptr_t)io->offset, 0, 0);
+		sqe->cmd_op = BLOCK_URING_CMD_DISCARD;
+		sqe->addr3 = n;
+	} else {
+		io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					(off_t)io->offset, (off_t)n);
+	}
 	on_lane(sqe, lane);
-	io->offset += n;
-	io->bytes -= n;
-	io->ev.fn = ended;
+	io->cookie = n;
+	io->ev.fn = discarded;
+}
+
+static void discarded(struct event *ev, int res, u32 flags)
+{
+	struct io *io = event_of(ev, struct io, ev);
+	struct lane *lane = io->lane;
+
+	(void)flags;
+	if ((res == -EINVAL || res == -EOPNOTSUPP) && READ_ONCE(lane->file->commands)) {
+		/* Not on this kernel: what does the same, where the device can. */
+		WRITE_ONCE(lane->file->commands, false);
+		discard(lane, io);
+		return;
+	}
+	io->offset += io->cookie;
+	io->bytes -= io->cookie;
+	if (!res && io->bytes)
+		discard(lane, io);
+	else
+		io->done(io, res);
 }
 
 static void ended(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
 
 	(void)flags;
-	if (!res && io->op == IO_DISCARD && io->bytes)
-		discard(io->lane, io);
-	else
-		io->done(io, res);
+	io->done(io, res);
 }
 
 static void submit(void *arg, struct io *io)

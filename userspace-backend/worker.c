@@ -6,18 +6,12 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	4096u
 #define SPARES		4u	/* arenas kept for the next queue that has something to do */
 #define PORTS		64u	/* events read at once */
-
-static struct worker *of_event(struct event *ev, size_t offset)
-{
-	return (struct worker *)((char *)ev - offset);
-}
 
 /* --- submissions and completions --- */
 
@@ -254,12 +248,15 @@ static void watch(struct worker *w, struct event *ev, int fd)
 
 static void channels_ready(struct event *ev, int res, u32 flags)
 {
-	struct worker *w = of_event(ev, offsetof(struct worker, channel_event));
+	struct worker *w = event_of(ev, struct worker, channel_event);
 	u32 port[PORTS], i, n;
 
 	(void)res;
-	do {
-		n = channels_read(w->channels, port, PORTS);
+	/*
+	 * Until there are none: a further one is told of only if all before it had been read when it
+	 * came.
+	 */
+	while ((n = channels_read(w->channels, port, PORTS))) {
 		for (i = 0; i < n; i++) {
 			struct queue *q = port[i] < w->ports ? w->by_port[port[i]] : NULL;
 
@@ -269,14 +266,14 @@ static void channels_ready(struct event *ev, int res, u32 flags)
 			stat_add(&q->stats.events, 1);
 			worker_ready(w, q);
 		}
-	} while (n == PORTS);
+	}
 	if (!(flags & IORING_CQE_F_MORE))
 		watch(w, ev, channels_fd(w->channels));
 }
 
 static void called(struct event *ev, int res, u32 flags)
 {
-	struct worker *w = of_event(ev, offsetof(struct worker, call_event));
+	struct worker *w = event_of(ev, struct worker, call_event);
 	eventfd_t n;
 
 	(void)res;
@@ -300,14 +297,6 @@ int worker_call(struct worker *w, int (*fn)(void *arg), void *arg)
 
 /* --- the loop --- */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
-
 static bool any_peek(const struct worker *w)
 {
 	struct queue *q;
@@ -322,10 +311,16 @@ static bool any_peek(const struct worker *w)
 	return any;
 }
 
+/* May be set at any time. */
+static u64 poll_time(void)
+{
+	return READ_ONCE(config.poll_us) * 1000ull;
+}
+
 /* Look for work for a while, before anybody has to be asked to tell of it. Whether there is some. */
 static bool look(struct worker *w)
 {
-	u64 now, most = config.poll_us * 1000ull;
+	u64 now, most = poll_time();
 
 	if (likely(!most))
 		return false;
@@ -353,7 +348,7 @@ static void serve(struct worker *w)
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
 		if (unlikely(w->poll.idle) && w->ready)
-			xpv_poll_work(&w->poll, now_ns(), config.poll_us * 1000ull);
+			xpv_poll_work(&w->poll, now_ns(), poll_time());
 	}
 }
 

@@ -6,7 +6,8 @@
  *   InitWait       features are published; the hotplug script may come, and has the store opened
  *   Connected      the frontend's rings are mapped and served
  *   Closing        the frontend is leaving, or something went wrong; what is in flight is answered
- *   Closed         disconnected; the frontend may start again, the store stays open until the script closes it
+ *   Closed         disconnected; the frontend may start again, the store stays open until the
+ *                  script closes it
  *
  * libxl removes the nodes, never we. Watches only say where to look: all that a disk's move depends on is
  * read when it is looked at, once for however many watches fired.
@@ -28,7 +29,8 @@
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
 #define RETRY_MS	50u		/* for a store that a process before us still uses */
 #define RETRIES		600u
-#define COMPLAINTS	10u		/* that one disk may cause */
+#define COMPLAINTS	10u		/* that one disk may cause in so many ns */
+#define COMPLAINTS_NS	60000000000ull
 
 static void (*drained)(void);		/* set once no more is to be served */
 
@@ -38,6 +40,10 @@ static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const
 	char text[2 * STORE_WHY];
 	va_list args;
 
+	if (now_ns() - d->complained > COMPLAINTS_NS) {
+		d->complained = now_ns();
+		d->complaints = 0;
+	}
 	if (d->complaints++ >= COMPLAINTS)
 		return;
 	va_start(args, format);
@@ -255,6 +261,7 @@ void disk_news(struct disk *d, u32 news)
 
 	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
+		d->limits.barrier &= d->limits.flush;
 		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
 		handshake_geometry(d);
 		for (i = 0; i < d->nr_queues; i++)

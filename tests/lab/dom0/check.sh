@@ -310,7 +310,7 @@ pairing() {
 		[ "$back" = blkd ] || verdict detach-busy-net detach_busy_net
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
-		pv:xpv:xpv) attacks attack_backends ;;
+		pv:xpv:xpv | pv:xpv:blkd) attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
 		# Too long for every day.
@@ -320,7 +320,6 @@ pairing() {
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
 			[ "$2:$3" != xpv:xpv ] || endure_disks
 		fi
-		[ "$back" != blkd ] || blkd_tests
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then
 			verdict reload-front reload_front

@@ -13,7 +13,7 @@ queues() {
 	guest "echo $2 >/sys/module/$(driver_name "$front")_netfront/parameters/max_queues"
 }
 
-driver_name() { case $1 in xpv) echo xpv ;; *) echo xen ;; esac; }
+driver_name() { case $1 in xpv | blkd) echo xpv ;; *) echo xen ;; esac; }
 
 front_key() { xenstore-read "/local/domain/$domid/device/vif/$1" 2>/dev/null; }
 back_key() { xenstore-read "/local/domain/0/backend/vif/$domid/$1" 2>/dev/null; }
