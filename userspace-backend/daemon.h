@@ -135,6 +135,7 @@ struct disk {
 	bool anew;		/* to be closed first, before it is connected again */
 	bool recovering;	/* waits for its store, to go on where a process before us was */
 	unsigned int retries, complaints;
+	u64 complained;		/* since when they are counted */
 
 	/* disk.c: */
 	struct store store;	/* open if store.ops */

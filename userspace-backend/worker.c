@@ -308,10 +308,16 @@ static bool any_peek(const struct worker *w)
 	return any;
 }
 
+/* May be set at any time. */
+static u64 poll_time(void)
+{
+	return READ_ONCE(config.poll_us) * 1000ull;
+}
+
 /* Look for work for a while, before anybody has to be asked to tell of it. Whether there is some. */
 static bool look(struct worker *w)
 {
-	u64 now, most = config.poll_us * 1000ull;
+	u64 now, most = poll_time();
 
 	if (likely(!most))
 		return false;
@@ -339,7 +345,7 @@ static void serve(struct worker *w)
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
 		if (unlikely(w->poll.idle) && w->ready)
-			xpv_poll_work(&w->poll, now_ns(), config.poll_us * 1000ull);
+			xpv_poll_work(&w->poll, now_ns(), poll_time());
 	}
 }
 

@@ -29,7 +29,8 @@
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
 #define RETRY_MS	50u		/* for a store that a process before us still uses */
 #define RETRIES		600u
-#define COMPLAINTS	10u		/* that one disk may cause */
+#define COMPLAINTS	10u		/* that one disk may cause in so many ns */
+#define COMPLAINTS_NS	60000000000ull
 
 static void (*drained)(void);		/* set once no more is to be served */
 
@@ -39,6 +40,10 @@ static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const
 	char text[2 * STORE_WHY];
 	va_list args;
 
+	if (now_ns() - d->complained > COMPLAINTS_NS) {
+		d->complained = now_ns();
+		d->complaints = 0;
+	}
 	if (d->complaints++ >= COMPLAINTS)
 		return;
 	va_start(args, format);
