@@ -95,7 +95,7 @@ struct disk_stats {
 	u64 reads, writes, flushes, discards;	/* requests taken */
 	u64 read_sectors, write_sectors;	/* of 512 bytes */
 	u64 errors;				/* answered with an error */
-	u64 waits;				/* requests that waited for a buffer */
+	u64 waits;				/* times that there was no memory for one */
 	u64 events, notifies;			/* from and to the frontend */
 	u64 inflight;				/* now */
 };

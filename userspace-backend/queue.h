@@ -28,7 +28,6 @@ struct request {
 	struct xpv_blk_seg *seg;	/* its segments: in the entry, or in @page */
 	struct xpv_blk_seg *page;	/* an indirect request's segments, copied; NULL for none */
 	int err;
-	bool described;		/* seg is checked */
 	u8 stage;		/* of a flush or barrier, see request.c */
 };
 

@@ -127,22 +127,15 @@ static u32 allowed(struct queue *q)
 	return requests < QUEUE_ROUND ? (u32)requests : QUEUE_ROUND;
 }
 
-static void charge(struct queue *q, const struct request *r, u32 n)
+/* Requests as they are taken, whatever becomes of them; bytes when it is known how many they are. */
+static void charge(struct disk *d, u32 requests, u64 bytes)
 {
-	u64 now = now_ns(), bytes = 0;
+	u64 now = now_ns();
 
-	for (; r; r = r->next) {
-		const struct xpv_blk_req *req = &r->entry->req;
-
-		if (req->indirect)
-			bytes += (u64)req->nr_segs * XPV_PAGE_SIZE;
-		else if (req->op != XPV_BLK_DISCARD && !r->err)
-			bytes += data_bytes(req);
-	}
-	pthread_mutex_lock(&q->disk->rate_lock);
-	xpv_rate_charge(&q->disk->rate_requests, n, now);
-	xpv_rate_charge(&q->disk->rate_bytes, bytes, now);
-	pthread_mutex_unlock(&q->disk->rate_lock);
+	pthread_mutex_lock(&d->rate_lock);
+	xpv_rate_charge(&d->rate_requests, requests, now);
+	xpv_rate_charge(&d->rate_bytes, bytes, now);
+	pthread_mutex_unlock(&d->rate_lock);
 }
 
 /* --- from the ring --- */
@@ -173,7 +166,6 @@ static u32 take(struct queue *q, struct request_list *batch)
 {
 	bool limited = READ_ONCE(q->disk->limited);
 	u32 i, n, most = unlikely(limited) ? allowed(q) : QUEUE_ROUND;
-	struct request **first = batch->last;
 
 	n = xpv_back_pending(&q->ring);
 	if (n > most)
@@ -198,7 +190,7 @@ static u32 take(struct queue *q, struct request_list *batch)
 	WRITE_ONCE(q->journal->cons, q->ring.cons);
 	q->inflight += n;
 	if (unlikely(limited))
-		charge(q, *first, n);
+		charge(q->disk, n, 0);
 	return n;
 }
 
@@ -227,13 +219,13 @@ static void check(struct queue *q, struct request_list *batch)
 
 	list_init(&checked);
 	while ((r = list_take(batch))) {
-		int err = r->described ? 0 : xpv_blk_check(&r->entry->req, &q->limits);
+		int err = xpv_blk_check(&r->entry->req, &q->limits);
 
 		if (unlikely(err)) {
 			finish(r, err);
 			continue;
 		}
-		if (r->entry->req.indirect && !r->described && !full) {
+		if (r->entry->req.indirect && !full) {
 			full = !fetch_segments(r);
 			fetch |= !full;
 		}
@@ -242,9 +234,8 @@ static void check(struct queue *q, struct request_list *batch)
 	if (fetch)
 		copy_all(q->worker);
 	while ((r = list_take(&checked))) {
-		if (r->page && !r->described && !r->err)
+		if (r->page && !r->err)
 			r->err = xpv_blk_check_segs(&r->entry->req, r->seg, r->entry->req.nr_segs, &q->limits);
-		r->described = true;
 		list_add(r->err ? &q->done : batch, r);
 	}
 }
@@ -259,7 +250,6 @@ static void postpone(struct request *r)
 		arena_free(r->q->arena, r->page, XPV_PAGE_SIZE);
 	r->page = NULL;
 	r->seg = r->entry->req.seg;
-	r->described = false;
 }
 
 /* Give each of @batch the memory its data passes through, and copy in what is to be written. */
@@ -274,15 +264,16 @@ static void prepare(struct queue *q, struct request_list *batch)
 		u32 bytes = data_bytes(&r->entry->req);
 		bool barrier = r->entry->req.op == XPV_BLK_BARRIER;
 
+		bool held = rest.first;
+
 		/* What came before a barrier is done before it, what came after it begins after it. */
-		if (unlikely(q->barrier || (barrier && (q->stored || prepared.first)))) {
-			postpone(r);
-			list_add(&rest, r);
-			continue;
-		}
-		if (bytes && !rest.first)
+		held |= q->barrier || (barrier && (q->stored || prepared.first));
+		if (likely(!held) && bytes) {
 			r->data = arena_alloc(q->arena, bytes);
-		if (unlikely(rest.first || (bytes && !r->data))) {
+			held = !r->data;
+			stat_add(&q->stats.waits, held);
+		}
+		if (unlikely(held)) {
 			postpone(r);
 			list_add(&rest, r);
 			continue;
@@ -294,8 +285,6 @@ static void prepare(struct queue *q, struct request_list *batch)
 		q->barrier |= barrier;
 	}
 	list_move(batch, &prepared);
-	if (unlikely(rest.first))
-		stat_add(&q->stats.waits, 1);
 	list_prepend(&q->again, &rest);
 }
 
@@ -372,9 +361,11 @@ static void stored(struct io *io, int err)
 static void submit_all(struct queue *q, struct request_list *batch)
 {
 	struct request *r;
+	u64 bytes = 0;
 
 	while ((r = list_take(batch))) {
 		count(&q->stats, &r->entry->req);
+		bytes += data_bytes(&r->entry->req);
 		if (unlikely(r->err)) {
 			q->barrier &= r->entry->req.op != XPV_BLK_BARRIER;
 			finish(r, 0);
@@ -383,6 +374,8 @@ static void submit_all(struct queue *q, struct request_list *batch)
 			submit(r, (enum io_op)step(r));
 		}
 	}
+	if (unlikely(READ_ONCE(q->disk->limited)) && bytes)
+		charge(q->disk, 0, bytes);
 }
 
 /* --- to the ring --- */
@@ -410,7 +403,6 @@ static void release(struct request *r)
 	r->page = NULL;
 	r->seg = r->entry->req.seg;
 	r->err = 0;
-	r->described = false;
 	r->stage = 0;
 	list_add(&q->free, r);
 }
