@@ -20,6 +20,7 @@
 
 #define MOST_SECTOR	4096u
 #define MOST_DISCARD	(1ull << 30)	/* bytes in one go: the rest may be stopped by then */
+#define MOST_TRIES	16u	/* of what the kernel wants to be asked again */
 
 /* A block device's own discard, for io_uring; younger than the headers of some machines that build. */
 #ifndef BLOCK_URING_CMD_DISCARD
@@ -146,6 +147,11 @@ static int file_open(struct store *s, const char *path, char *why)
 	err = refuse(why, path, -EINVAL, "neither a file nor a block device");
 	if (fstat(file->fd, &st) || (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode)))
 		goto err_close;
+	/* Only opening was not to wait. I/O on devices that always may could not be done at all. */
+	if (fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) & ~O_NONBLOCK)) {
+		err = refuse(why, path, -errno, strerror(errno));
+		goto err_close;
+	}
 	file->bdev = S_ISBLK(st.st_mode);
 	file->commands = file->bdev;
 	if (flock(file->fd, (s->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
@@ -219,7 +225,7 @@ static void moved(struct event *ev, int res, u32 flags);
 static void ended(struct event *ev, int res, u32 flags);
 static void discarded(struct event *ev, int res, u32 flags);
 
-/* What is left of @io, which is at most 1 MiB. */
+/* What is left of @io, which is at most 1 MiB; cookie is how often that has moved nothing. */
 static void move(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
@@ -245,7 +251,7 @@ static void moved(struct event *ev, int res, u32 flags)
 	(void)flags;
 	if (likely(res == (int)io->bytes)) {
 		io->done(io, 0);
-	} else if (res == -EINTR || res == -EAGAIN) {
+	} else if ((res == -EINTR || res == -EAGAIN) && ++io->cookie < MOST_TRIES) {
 		move(io->lane, io);
 	} else if (res <= 0) {
 		/* Nothing moved, and no error: it has become smaller than it was. */
@@ -254,6 +260,7 @@ static void moved(struct event *ev, int res, u32 flags)
 		io->buf = (u8 *)io->buf + res;
 		io->offset += (u32)res;
 		io->bytes -= (u32)res;
+		io->cookie = 0;
 		move(io->lane, io);
 	}
 }
@@ -315,6 +322,7 @@ static void submit(void *arg, struct io *io)
 	switch (io->op) {
 	case IO_READ:
 	case IO_WRITE:
+		io->cookie = 0;
 		move(lane, io);
 		break;
 	case IO_FLUSH:

@@ -4,6 +4,7 @@
 
 #include <load.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>
@@ -399,6 +400,30 @@ static void one_writer(void **state)
 	store_close(&b);
 }
 
+/* Else a device that can't say beforehand whether it has to wait would do nothing. */
+static void files_may_wait(void **state)
+{
+	struct store s = { 0 };
+	char why[STORE_WHY], name[64], to[80];
+	int fd, found = 0;
+
+	(void)state;
+	assert_int_equal(store_open(&s, image, why), 0);
+	for (fd = 0; fd < 256; fd++) {
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		n = readlink(name, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = 0;
+		if (strcmp(to, image))
+			continue;
+		found++;
+		assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	}
+	assert_int_equal(found, 1);
+	store_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +442,7 @@ int main(void)
 		cmocka_unit_test_setup(store_errors_are_told, fresh_image),
 		cmocka_unit_test_setup(targets_that_are_none, fresh_image),
 		cmocka_unit_test_setup(one_writer, fresh_image),
+		cmocka_unit_test_setup(files_may_wait, fresh_image),
 	};
 	int failed;
 
