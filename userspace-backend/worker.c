@@ -300,7 +300,7 @@ static bool any_peek(const struct worker *w)
 	bool any = false;
 
 	for (q = w->queues; q; q = q->next) {
-		if (q->stopping || q->waits || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
+		if (q->stopping || queue_holds(q) || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
 			continue;
 		worker_ready(q->worker, q);
 		any = true;

@@ -154,6 +154,48 @@ static void barriers_keep_order(void **state)
 	end();
 }
 
+static u64 cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+/* What is on the ring behind a barrier that waits is looked at when its time has come. */
+static void who_waits_sleeps(void **state)
+{
+	struct front_response rsp;
+	struct xpv_blk_req req;
+	char target[96];
+	u64 before;
+	u32 i;
+
+	(void)state;
+	snprintf(target, sizeof(target), "fault:op=write,delay=500:%s", image);
+	for (i = 0; i < 2; i++) {
+		config.poll_us = i;
+		begin(target, 1, 1, XPV_BLK_X86_64);
+		req = request(XPV_BLK_WRITE, 0, DATA, 0, 7);
+		front_add(&front[0], &req);
+		req = (struct xpv_blk_req){ .op = XPV_BLK_BARRIER };
+		front_add(&front[0], &req);
+		front_publish(&front[0]);
+		poll(NULL, 0, 100);
+		req = request(XPV_BLK_READ, 0, DATA + 1, 0, 7);
+		front_add(&front[0], &req);
+		front_publish(&front[0]);
+		before = cpu_ms();
+		poll(NULL, 0, 300);
+		assert_in_range(cpu_ms() - before, 0, 60);
+		while (xpv_front_inflight(&front[0].ring)) {
+			assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+			assert_int_equal(rsp.status, XPV_BLK_OK);
+		}
+		end();
+	}
+}
+
 /* A loop device on the image; false: not on this machine, or not for us. */
 static bool make_device(char *device, int n, const char *options)
 {
@@ -433,6 +475,7 @@ int main(void)
 		cmocka_unit_test_setup(readonly_stays, fresh_image),
 		cmocka_unit_test_setup(flush_and_discard, fresh_image),
 		cmocka_unit_test_setup(barriers_keep_order, fresh_image),
+		cmocka_unit_test_setup(who_waits_sleeps, fresh_image),
 		cmocka_unit_test_setup(block_device, fresh_image),
 		cmocka_unit_test_setup(small_sectors, fresh_image),
 		cmocka_unit_test_setup(memory_is_shared_out, fresh_image),
