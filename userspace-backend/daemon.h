@@ -161,7 +161,8 @@ struct disk *disk_next(struct disk *d);
 
 /*
  * Open the store that the node's `params` name, and connect if the frontend waits for it.
- * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing.
+ * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing. On 0
+ * the disk may be gone: the toolstack had removed it.
  */
 int disk_open_store(struct disk *d, char *why);
 

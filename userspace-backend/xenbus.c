@@ -303,6 +303,7 @@ static bool says(const char *path, const char *key, const char *what)
 	return same;
 }
 
+/* It may be gone again when this returns. */
 static void adopt(u16 domid, u32 devid)
 {
 	char path[64], *front, watch[300];
@@ -327,11 +328,12 @@ static void adopt(u16 domid, u32 devid)
 	xs_watch(node_store, watch, FRONT_TOKEN);
 	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
 	xentop_add(d);
+	/* To be looked at once more by the caller; what follows may find that it has to go. */
+	d->dirty = true;
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
 	else if (node_number_or(path, OPENED, 0))
 		recover(d, state_of(d->front, XPV_UNKNOWN));
-	d->dirty = true;
 }
 
 static void adopt_all(void)
@@ -459,11 +461,10 @@ int disk_open_store(struct disk *d, char *why)
 		d->target = strdup(target);
 		disk_measure(d);
 		node_write(XBT_NULL, d->path, OPENED, "1");
-		/* A frontend may wait for it. */
-		d->dirty = !d->recovering;
 	}
 	free(params);
-	if (!err && d->dirty)
+	/* A frontend may wait for it. */
+	if (!err && !d->recovering)
 		look(d);
 	return err;
 }

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The userspace backend's handshake, with a xenstore and a guest in the same process. */
+#include "test.h"
+
+#include <disk.h>
+#include <fake_store.h>
+#include <loop.h>
+#include <xenbus.h>
+#include <xentop.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define BACK	"backend/vbd3/7/51712"
+#define FRONT	"/local/domain/7/device/vbd/51712"
+#define BYTES	(1u << 20)
+
+struct config config = { .workers = 1 };
+
+static char dir[] = "/tmp/xpv-xenbus.XXXXXX";
+static char image[64];
+static struct front front;
+static u32 complaints;
+
+void logf_(int priority, const char *format, ...)
+{
+	(void)format;
+	complaints += priority <= 3;
+}
+
+void xentop_add(const struct disk *d)
+{
+	(void)d;
+}
+
+void xentop_remove(const struct disk *d)
+{
+	(void)d;
+}
+
+/* --- the toolstack, the guest, and the daemon --- */
+
+static void stop_turn(void *arg)
+{
+	(void)arg;
+	loop_end();
+}
+
+/* The main loop for so long. */
+static void run(unsigned int ms)
+{
+	assert_int_equal(loop_after(ms, stop_turn, NULL), 0);
+	loop_run();
+}
+
+static void write_number(const char *path, unsigned int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	fake_store_write(path, text);
+}
+
+static unsigned int state_now(void)
+{
+	const char *text = fake_store_read(BACK "/state");
+
+	return text ? (unsigned int)atoi(text) : 0;
+}
+
+static void wait_for(unsigned int state)
+{
+	int tries = 1000;
+
+	while (state_now() != state && tries--)
+		run(5);
+	assert_int_equal(state_now(), state);
+}
+
+/* What libxl writes. */
+static void make_node(unsigned int state)
+{
+	char params[80];
+
+	snprintf(params, sizeof(params), "aio:%s", image);
+	fake_store_write(BACK "/frontend", FRONT);
+	fake_store_write(BACK "/frontend-id", "7");
+	fake_store_write(BACK "/script", "/etc/xen/scripts/block-xpv");
+	fake_store_write(BACK "/params", params);
+	fake_store_write(BACK "/mode", "w");
+	fake_store_write(BACK "/online", "1");
+	write_number(BACK "/state", state);
+	write_number(FRONT "/state", XPV_INITIALISING);
+}
+
+static void front_connects(void)
+{
+	loop_reset();
+	front_make(&front, XPV_BLK_X86_64, 1, 1, 0);
+	fake_store_write(FRONT "/protocol", "x86_64-abi");
+	fake_store_write(FRONT "/ring-ref", "1");
+	fake_store_write(FRONT "/event-channel", "0");
+	write_number(FRONT "/state", XPV_INITIALISED);
+}
+
+static void open_by_script(void)
+{
+	char why[STORE_WHY];
+
+	wait_for(XPV_INIT_WAIT);
+	assert_int_equal(disk_open_store(disk_find(7, 51712), why), 0);
+}
+
+static void start_daemon(void)
+{
+	assert_int_equal(disks_start(), 0);
+	assert_int_equal(xenbus_start(), 0);
+	run(1);
+}
+
+/* Connected, from the start. */
+static void connect(void)
+{
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	write_number(FRONT "/state", XPV_CONNECTED);
+	run(5);
+}
+
+/* The toolstack takes the disk away, whatever state it is in. */
+static void end_all(void)
+{
+	int tries = 1000;
+
+	fake_store_remove(BACK);
+	while (disk_next(NULL) && tries--)
+		run(5);
+	assert_null(disk_next(NULL));
+	xenbus_stop();
+	disks_stop();
+}
+
+/* --- tests --- */
+
+static void life_of_a_disk(void **state)
+{
+	(void)state;
+	connect();
+	assert_string_equal(fake_store_read(BACK "/sectors"), "2048");
+	write_number(FRONT "/state", XPV_CLOSING);
+	wait_for(XPV_CLOSING);
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	end_all();
+	assert_int_equal(complaints, 0);
+}
+
+static void remove_it(const char *path)
+{
+	if (strcmp(path, BACK "/xpv-blkd-opened"))
+		return;
+	fake_store_written = NULL;
+	fake_store_remove(BACK);
+}
+
+/* The toolstack is faster than we are. */
+static void removed_while_it_is_adopted(void **state)
+{
+	(void)state;
+	make_node(XPV_INIT_WAIT);
+	fake_store_write(BACK "/xpv-blkd-opened", "1");
+	fake_store_written = remove_it;
+	start_daemon();
+	assert_null(disk_next(NULL));
+	end_all();
+}
+
+static int setup(void **state)
+{
+	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	(void)state;
+	if (fd < 0 || ftruncate(fd, BYTES))
+		return -1;
+	close(fd);
+	fake_store_clear();
+	complaints = 0;
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(life_of_a_disk, setup),
+		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
+	};
+	int failed;
+
+	assert_non_null(mkdtemp(dir));
+	config.run_dir = dir;
+	snprintf(image, sizeof(image), "%s/image", dir);
+	loop_make();
+	failed = cmocka_run_group_tests_name("blkd_xenbus", tests, NULL, NULL);
+	unlink(image);
+	snprintf(image, sizeof(image), "%s/7-51712.inflight", dir);
+	unlink(image);
+	rmdir(dir);
+	return failed;
+}
