@@ -134,7 +134,9 @@ struct disk {
 	bool came;		/* the frontend has been Connected to what is connected now */
 	bool anew;		/* to be closed first, before it is connected again */
 	bool recovering;	/* waits for its store, to go on where a process before us was */
-	unsigned int retries, complaints;
+	bool told;		/* that it still waits */
+	u64 recovering_since, retry_at;	/* ns */
+	unsigned int complaints;
 	u64 complained;		/* since when they are counted */
 
 	/* disk.c: */

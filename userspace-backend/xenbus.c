@@ -27,8 +27,9 @@
 #define PARAMS		"aio:"		/* libxl's word for "raw" */
 #define OPENED		"xpv-blkd-opened"	/* the script has been here */
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
-#define RETRY_MS	50u		/* for a store that a process before us still uses */
-#define RETRIES		600u
+#define RETRY_MS	50u		/* to open a store again that can't be opened yet */
+#define RETRY_MOST_NS	5000000000ull	/* no longer than this between two tries */
+#define PATIENCE_NS	30000000000ull	/* a process before us may still use it for so long */
 #define COMPLAINTS	10u		/* that one disk may cause in so many ns */
 #define COMPLAINTS_NS	60000000000ull
 
@@ -56,6 +57,16 @@ static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const
 static void look(struct disk *d);
 
 /* --- states --- */
+
+static enum xpv_state state_of(const char *dir, enum xpv_state junk)
+{
+	u32 state;
+	int err = node_number(dir, "state", &state);
+
+	if (err == -ENOENT)
+		return XPV_UNKNOWN;
+	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
+}
 
 static bool publish_state(struct disk *d, enum xpv_state state)
 {
@@ -138,19 +149,39 @@ static void forget(struct disk *d)
 
 /* --- going on where a process before us was --- */
 
+/* Is @front, as far as it can know, connected to a process before us? Else it has nothing in flight. */
+static bool waits_for_us(const struct disk *d, enum xpv_state front)
+{
+	return d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED);
+}
+
+/* The longer it has taken, the longer until the next try. */
+static void not_yet(struct disk *d, int err, const char *why)
+{
+	u64 now = now_ns(), past = now - d->recovering_since, pause = past / 4;
+
+	if (!d->told && (err != -EAGAIN || past > PATIENCE_NS)) {
+		complain(d, "can't go on yet: %s", why);
+		d->told = true;
+	}
+	d->retry_at = now + (pause < RETRY_MOST_NS ? pause : RETRY_MOST_NS);
+}
+
+/*
+ * The guest sees a disk that takes its time, however long its store is away: to fail would be for good.
+ * False: not yet.
+ */
 static bool went_on(struct disk *d)
 {
 	char why[STORE_WHY];
 	int err = d->store.ops ? 0 : disk_open_store(d, why);
 
-	if (err == -EAGAIN && d->retries++ < RETRIES)
+	if (err) {
+		not_yet(d, err, why);
 		return false;
+	}
 	d->recovering = false;
-	if (err)
-		complain(d, "can't go on: %s", why);
-	else
-		err = connect_disk(d, true);
-	if (err)
+	if (waits_for_us(d, state_of(d->front, XPV_STATES)) && connect_disk(d, true))
 		fail(d);
 	return true;
 }
@@ -175,38 +206,23 @@ static void retry(void *arg)
 		next = disk_next(d);
 		if (!d->recovering)
 			continue;
-		if (went_on(d))
+		if (now_ns() >= d->retry_at && went_on(d))
 			look(d);
 		else
 			retry_later();
 	}
 }
 
-/* A frontend that is not, or no more, connected to the process before us has nothing in flight. */
-static void recover(struct disk *d, enum xpv_state front)
+/* A process before us had the store open: so it is to be again. */
+static void recover(struct disk *d)
 {
-	char why[STORE_WHY];
-
-	if (d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED)) {
-		d->recovering = true;
-		if (!went_on(d))
-			retry_later();
-	} else if (disk_open_store(d, why)) {
-		complain(d, "%s", why);
-	}
+	d->recovering = true;
+	d->recovering_since = now_ns();
+	if (!went_on(d))
+		retry_later();
 }
 
 /* --- what is seen --- */
-
-static enum xpv_state state_of(const char *dir, enum xpv_state junk)
-{
-	u32 state;
-	int err = node_number(dir, "state", &state);
-
-	if (err == -ENOENT)
-		return XPV_UNKNOWN;
-	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
-}
 
 static void follow(struct disk *d, enum xpv_state front)
 {
@@ -236,7 +252,7 @@ static void look(struct disk *d)
 	bool leaves;
 
 	d->dirty = false;
-	if (drained || d->recovering)
+	if (drained)
 		return;
 	if (own == XPV_UNKNOWN) {
 		/* The toolstack has removed it: nothing is written, for that would make it anew. */
@@ -244,7 +260,7 @@ static void look(struct disk *d)
 			forget(d);
 		return;
 	}
-	if (front == XPV_STATES)
+	if (front == XPV_STATES || (d->recovering && waits_for_us(d, front)))
 		return;
 	d->online = node_number_or(d->path, "online", 1);
 	/* The toolstack says Closing; the frontend that would follow is not there. */
@@ -333,7 +349,7 @@ static void adopt(u16 domid, u32 devid)
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
 	else if (node_number_or(path, OPENED, 0))
-		recover(d, state_of(d->front, XPV_UNKNOWN));
+		recover(d);
 }
 
 static void adopt_all(void)
@@ -475,6 +491,7 @@ int disk_close_store(struct disk *d)
 
 	if (d->nr_queues)
 		return -EBUSY;
+	d->recovering = false;
 	store_close(&d->store);
 	snprintf(path, sizeof(path), "%s/" OPENED, d->path);
 	xs_rm(node_store, XBT_NULL, path);

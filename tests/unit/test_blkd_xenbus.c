@@ -179,6 +179,55 @@ static void removed_while_it_is_adopted(void **state)
 	end_all();
 }
 
+/* What a daemon that has been killed leaves behind, its requests apart. */
+static void end_daemon(void)
+{
+	int tries = 1000;
+
+	while (disk_disconnect(disk_find(7, 51712), true) == -EAGAIN && tries--)
+		run(1);
+	xenbus_stop();
+	disks_stop();
+}
+
+/* A guest whose disk's server is away has a slow disk, not none. */
+static void a_store_that_is_away_is_waited_for(void **state)
+{
+	char hidden[80];
+
+	(void)state;
+	snprintf(hidden, sizeof(hidden), "%s.away", image);
+	connect();
+	end_daemon();
+	assert_int_equal(rename(image, hidden), 0);
+	start_daemon();
+	run(500);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
+	assert_int_equal(complaints, 1);
+	assert_int_equal(rename(hidden, image), 0);
+	run(500);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
+	/* A guest that does not want to wait, and comes again. */
+	end_daemon();
+	assert_int_equal(rename(image, hidden), 0);
+	start_daemon();
+	run(20);
+	write_number(FRONT "/state", XPV_CLOSING);
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	write_number(FRONT "/state", XPV_INITIALISING);
+	wait_for(XPV_INIT_WAIT);
+	front_connects();
+	run(20);
+	assert_int_equal(state_now(), XPV_INIT_WAIT);
+	assert_int_equal(rename(hidden, image), 0);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
+	end_all();
+}
+
 static int setup(void **state)
 {
 	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -197,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(life_of_a_disk, setup),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
+		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
 	};
 	int failed;
 
