@@ -36,7 +36,6 @@ struct file {
 struct lane {
 	struct file *file;
 	struct worker *worker;
-	int number;		/* of the registered file, -1 for none */
 };
 
 /* --- opening --- */
@@ -201,24 +200,12 @@ static void *attach(struct store *s, struct worker *w)
 		return NULL;
 	lane->file = s->data;
 	lane->worker = w;
-	lane->number = worker_add_file(w, lane->file->fd);
 	return lane;
 }
 
-static void detach(void *arg)
+static void detach(void *lane)
 {
-	struct lane *lane = arg;
-
-	worker_remove_file(lane->worker, lane->number);
 	free(lane);
-}
-
-static void on_lane(struct io_uring_sqe *sqe, const struct lane *lane)
-{
-	if (lane->number < 0)
-		return;
-	sqe->fd = lane->number;
-	sqe->flags |= IOSQE_FIXED_FILE;
 }
 
 static void moved(struct event *ev, int res, u32 flags);
@@ -240,7 +227,6 @@ static void move(struct lane *lane, struct io *io)
 		io_uring_prep_read(sqe, fd, io->buf, n, io->offset);
 	else
 		io_uring_prep_write(sqe, fd, io->buf, n, io->offset);
-	on_lane(sqe, lane);
 	io->ev.fn = moved;
 }
 
@@ -280,7 +266,6 @@ static void discard(struct lane *lane, struct io *io)
 		io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 					(off_t)io->offset, (off_t)n);
 	}
-	on_lane(sqe, lane);
 	io->cookie = n;
 	io->ev.fn = discarded;
 }
@@ -328,8 +313,7 @@ static void submit(void *arg, struct io *io)
 	case IO_FLUSH:
 		sqe = worker_sqe(lane->worker, &io->ev);
 		io_uring_prep_fsync(sqe, lane->file->fd, IORING_FSYNC_DATASYNC);
-		on_lane(sqe, lane);
-		io->ev.fn = ended;
+			io->ev.fn = ended;
 		break;
 	case IO_DISCARD:
 		discard(lane, io);
