@@ -228,6 +228,31 @@ static void a_store_that_is_away_is_waited_for(void **state)
 	end_all();
 }
 
+static u32 came, last;
+
+static void comes(void *arg)
+{
+	u32 i = (u32)(uintptr_t)arg;
+
+	/* In the order of their times, not of the calls. */
+	assert_true(!came || i >= last);
+	last = i;
+	came++;
+}
+
+/* More than a process may have files. */
+static void much_is_done_later(void **state)
+{
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 3000; i++)
+		assert_int_equal(loop_after(500 - i / 1000 * 200, comes, (void *)(uintptr_t)(3 - i / 1000)), 0);
+	while (came < 3000)
+		run(20);
+	assert_int_equal(came, 3000);
+}
+
 static int setup(void **state)
 {
 	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -244,6 +269,7 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(much_is_done_later, setup),
 		cmocka_unit_test_setup(life_of_a_disk, setup),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
