@@ -174,8 +174,12 @@ static void not_yet(struct disk *d, int err, const char *why)
 static bool went_on(struct disk *d)
 {
 	char why[STORE_WHY];
-	int err = d->store.ops ? 0 : disk_open_store(d, why);
+	int err;
 
+	/* Then it is left to look(). */
+	if (state_of(d->path, d->state) == XPV_UNKNOWN)
+		return true;
+	err = d->store.ops ? 0 : disk_open_store(d, why);
 	if (err) {
 		not_yet(d, err, why);
 		return false;

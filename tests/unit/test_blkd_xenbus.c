@@ -228,6 +228,39 @@ static void a_store_that_is_away_is_waited_for(void **state)
 	end_all();
 }
 
+/* And it is not written again, whatever else happens to the disk. */
+static void removed_is_removed(void **state)
+{
+	static const u32 news[] = { 1u << DISK_BROKEN, 1u << DISK_NO_FLUSH, 0 };
+	char hidden[80];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(news); i++) {
+		connect();
+		fake_store_remove(BACK);
+		disk_news(disk_find(7, 51712), news[i]);
+		run(20);
+		assert_null(disk_next(NULL));
+		assert_null(fake_store_read(BACK "/state"));
+		assert_null(fake_store_read(BACK "/error"));
+		assert_null(fake_store_read(BACK "/sectors"));
+		end_all();
+	}
+	snprintf(hidden, sizeof(hidden), "%s.away", image);
+	connect();
+	end_daemon();
+	assert_int_equal(rename(image, hidden), 0);
+	start_daemon();
+	run(20);
+	fake_store_remove(BACK);
+	run(200);
+	assert_int_equal(rename(hidden, image), 0);
+	assert_null(disk_next(NULL));
+	assert_null(fake_store_read(BACK "/error"));
+	end_all();
+}
+
 static u32 came, last;
 
 static void comes(void *arg)
@@ -272,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup(much_is_done_later, setup),
 		cmocka_unit_test_setup(life_of_a_disk, setup),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
+		cmocka_unit_test_setup(removed_is_removed, setup),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
 	};
 	int failed;
