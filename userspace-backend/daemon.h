@@ -131,7 +131,7 @@ struct disk {
 	bool readonly, cdrom, removable, discard_enabled;
 	bool online;		/* the toolstack wants it */
 	bool dirty;		/* a watch has told of it */
-	bool came;		/* the frontend has been Connected to what is connected now */
+	bool came;		/* the frontend has gone on since we connected, or tried to */
 	bool anew;		/* to be closed first, before it is connected again */
 	bool recovering;	/* waits for its store, to go on where a process before us was */
 	bool told;		/* that it still waits */

@@ -30,22 +30,28 @@
 #define RETRY_MS	50u		/* to open a store again that can't be opened yet */
 #define RETRY_MOST_NS	5000000000ull	/* no longer than this between two tries */
 #define PATIENCE_NS	30000000000ull	/* a process before us may still use it for so long */
-#define COMPLAINTS	10u		/* that one disk may cause in so many ns */
+#define COMPLAINTS	10u		/* and connections, told of for one disk in so many ns */
 #define COMPLAINTS_NS	60000000000ull
 
 static void (*drained)(void);		/* set once no more is to be served */
 
-/* To the log and to xenstore, but not as often as a peer can make us. */
+/* Not as often as a peer can make us. */
+static bool may_say(struct disk *d)
+{
+	if (now_ns() - d->complained > COMPLAINTS_NS) {
+		d->complained = now_ns();
+		d->complaints = 0;
+	}
+	return d->complaints++ < COMPLAINTS;
+}
+
+/* To the log and to xenstore. */
 static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const char *format, ...)
 {
 	char text[2 * STORE_WHY];
 	va_list args;
 
-	if (now_ns() - d->complained > COMPLAINTS_NS) {
-		d->complained = now_ns();
-		d->complaints = 0;
-	}
-	if (d->complaints++ >= COMPLAINTS)
+	if (!may_say(d))
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
@@ -79,6 +85,7 @@ static int connect_disk(struct disk *d, bool recover)
 	u32 queues;
 	int err = handshake_read(d, recover, info, &queues);
 
+	d->came = false;
 	if (err) {
 		complain(d, "%s can't be read: %s", d->front, strerror(-err));
 		return err;
@@ -93,7 +100,8 @@ static int connect_disk(struct disk *d, bool recover)
 		complain(d, "xenstore: %s", strerror(errno));
 		return -EIO;
 	}
-	d->came = false;
+	if (!may_say(d))
+		return 0;
 	log_info("%s: %s, %u queue%s of %u page%s, %s", d->name, recover ? "going on" : "connected", queues,
 		 queues == 1 ? "" : "s", info[0].pages, info[0].pages == 1 ? "" : "s", d->target);
 	return 0;
@@ -232,9 +240,10 @@ static void follow(struct disk *d, enum xpv_state front)
 {
 	enum xpv_state target;
 
-	/* It had come so far before: it has left and come back, and what is connected is no more. */
-	if (d->state == XPV_CONNECTED && front == XPV_INITIALISED && d->came)
+	/* It had come further before: it has left and come back, and what is or was connected is no more. */
+	if ((d->state == XPV_CONNECTED || d->state == XPV_CLOSING) && front == XPV_INITIALISED && d->came)
 		d->anew = true;
+	d->came |= front != XPV_INITIALISED;
 	if (d->anew) {
 		set_state(d, XPV_CLOSED);
 		if (d->state != XPV_CLOSED)
@@ -245,7 +254,6 @@ static void follow(struct disk *d, enum xpv_state front)
 	/* It has not seen yet that we are leaving. */
 	if (d->state == XPV_CLOSING && target == XPV_CONNECTED)
 		return;
-	d->came = front == XPV_CONNECTED;
 	set_state(d, target);
 }
 

@@ -261,6 +261,61 @@ static void removed_is_removed(void **state)
 	end_all();
 }
 
+/* A frontend that does not wait for what it left in flight. */
+static void it_comes_back_while_it_drains(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	static const unsigned int seen[] = { XPV_CLOSED, XPV_INITIALISING, XPV_INITIALISED };
+	char params[128];
+	u32 i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(seen); i++) {
+		snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
+		make_node(XPV_INITIALISING);
+		fake_store_write(BACK "/params", params);
+		start_daemon();
+		open_by_script();
+		front_connects();
+		wait_for(XPV_CONNECTED);
+		write_number(FRONT "/state", XPV_CONNECTED);
+		run(5);
+		front_add(&front, &req);
+		front_publish(&front);
+		run(50);
+		write_number(FRONT "/state", XPV_CLOSING);
+		run(10);
+		assert_int_equal(state_now(), XPV_CLOSING);
+		for (k = i; k < ARRAY_SIZE(seen); k++) {
+			write_number(FRONT "/state", seen[k]);
+			run(10);
+		}
+		assert_int_equal(state_now(), XPV_CLOSING);
+		wait_for(XPV_CONNECTED);
+		end_all();
+	}
+}
+
+/* Its rings can't be had: once is enough, until it has tried something else. */
+static void who_cannot_connect_does_not_spin(void **state)
+{
+	(void)state;
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	front_connects();
+	fake_store_write(FRONT "/ring-ref", "99999999");
+	wait_for(XPV_CLOSING);
+	run(50);
+	assert_int_equal(state_now(), XPV_CLOSING);
+	assert_int_equal(complaints, 1);
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	end_all();
+}
+
 static u32 came, last;
 
 static void comes(void *arg)
@@ -306,6 +361,8 @@ int main(void)
 		cmocka_unit_test_setup(life_of_a_disk, setup),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
 		cmocka_unit_test_setup(removed_is_removed, setup),
+		cmocka_unit_test_setup(it_comes_back_while_it_drains, setup),
+		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, setup),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
 	};
 	int failed;
