@@ -79,10 +79,29 @@ static bool publish_state(struct disk *d, enum xpv_state state)
 	return node_write(XBT_NULL, d->path, "state", "%u", state);
 }
 
+static bool says(const char *path, const char *key, const char *what)
+{
+	char *text = node_read(path, key);
+	bool same = text && !strcmp(text, what);
+
+	free(text);
+	return same;
+}
+
+/* Is what the frontend could read last as large as the disk is? */
+static bool size_told(const struct disk *d)
+{
+	char sectors[24];
+
+	snprintf(sectors, sizeof(sectors), "%llu", (unsigned long long)d->limits.capacity);
+	return says(d->path, "sectors", sectors);
+}
+
 static int connect_disk(struct disk *d, bool recover)
 {
 	struct ring_info info[MAX_QUEUES];
 	u32 queues;
+	bool told;
 	int err = handshake_read(d, recover, info, &queues);
 
 	d->came = false;
@@ -96,7 +115,9 @@ static int connect_disk(struct disk *d, bool recover)
 		complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
 	}
-	if (!handshake_geometry(d)) {
+	told = !recover || size_told(d);
+	/* That the state is written again tells the frontend to look. */
+	if (!handshake_geometry(d) || (!told && !publish_state(d, XPV_CONNECTED))) {
 		complain(d, "xenstore: %s", strerror(errno));
 		return -EIO;
 	}
@@ -322,15 +343,6 @@ static bool is_ours(const char *path)
 	return ours;
 }
 
-static bool says(const char *path, const char *key, const char *what)
-{
-	char *text = node_read(path, key);
-	bool same = text && !strcmp(text, what);
-
-	free(text);
-	return same;
-}
-
 /* It may be gone again when this returns. */
 static void adopt(u16 domid, u32 devid)
 {
@@ -518,13 +530,14 @@ int disk_resize(struct disk *d)
 	if (!d->store.ops)
 		return -ENODEV;
 	err = d->store.ops->measure ? d->store.ops->measure(&d->store) : -EOPNOTSUPP;
-	if (err || d->limits.capacity == d->store.bytes >> XPV_BLK_SECTOR_SHIFT)
+	if (err)
 		return err;
-	disk_measure(d);
+	d->limits.capacity = d->store.bytes >> XPV_BLK_SECTOR_SHIFT;
+	if (d->state != XPV_CONNECTED || size_told(d))
+		return 0;
 	for (i = 0; i < d->nr_queues; i++)
 		queue_set_limits(d->queue[i], &d->limits);
-	/* That the state is written again tells the frontend to look. */
-	if (d->state == XPV_CONNECTED && (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED)))
+	if (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED))
 		return -EIO;
 	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
 	return 0;

@@ -316,6 +316,39 @@ static void who_cannot_connect_does_not_spin(void **state)
 	end_all();
 }
 
+static u32 times_connected;
+
+static void count_connected(const char *path)
+{
+	times_connected += !strcmp(path, BACK "/state") && state_now() == XPV_CONNECTED;
+}
+
+/* Grown while nobody was there, or while somebody was: the guest is told, once. */
+static void it_is_told_of_the_size(void **state)
+{
+	(void)state;
+	connect();
+	times_connected = 0;
+	fake_store_written = count_connected;
+	end_daemon();
+	start_daemon();
+	run(20);
+	assert_int_equal(times_connected, 0);
+	end_daemon();
+	assert_int_equal(truncate(image, 2 * BYTES), 0);
+	start_daemon();
+	run(20);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "4096");
+	assert_int_equal(times_connected, 1);
+	assert_int_equal(disk_resize(disk_find(7, 51712)), 0);
+	assert_int_equal(times_connected, 1);
+	assert_int_equal(truncate(image, 4 * BYTES), 0);
+	assert_int_equal(disk_resize(disk_find(7, 51712)), 0);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "8192");
+	assert_int_equal(times_connected, 2);
+	end_all();
+}
+
 static u32 came, last;
 
 static void comes(void *arg)
@@ -363,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup(removed_is_removed, setup),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, setup),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, setup),
+		cmocka_unit_test_setup(it_is_told_of_the_size, setup),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
 	};
 	int failed;
