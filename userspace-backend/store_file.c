@@ -33,9 +33,14 @@ struct file {
 	bool commands;		/* the kernel takes that (from 6.12 on), as far as we know */
 };
 
+/* The kernel has few threads for what may wait: a lane takes one for flushes, and one for discards. */
 struct lane {
 	struct file *file;
 	struct worker *worker;
+	struct event flushed;
+	struct io *flushing;	/* a list by buf, which they don't need: done by one fsync */
+	struct io *to_flush;	/* by the next one, for they may be later than what this one saw */
+	void *discards, **last;	/* a list of ios by buf: the first is on its way */
 };
 
 /* --- opening --- */
@@ -192,6 +197,8 @@ static void file_close(struct store *s)
 
 /* --- lanes --- */
 
+static void flushed(struct event *ev, int res, u32 flags);
+
 static void *attach(struct store *s, struct worker *w)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
@@ -200,6 +207,8 @@ static void *attach(struct store *s, struct worker *w)
 		return NULL;
 	lane->file = s->data;
 	lane->worker = w;
+	lane->flushed.fn = flushed;
+	lane->last = &lane->discards;
 	return lane;
 }
 
@@ -209,7 +218,6 @@ static void detach(void *lane)
 }
 
 static void moved(struct event *ev, int res, u32 flags);
-static void ended(struct event *ev, int res, u32 flags);
 static void discarded(struct event *ev, int res, u32 flags);
 
 /* What is left of @io, which is at most 1 MiB; cookie is how often that has moved nothing. */
@@ -284,24 +292,60 @@ static void discarded(struct event *ev, int res, u32 flags)
 	}
 	io->offset += io->cookie;
 	io->bytes -= io->cookie;
-	if (!res && io->bytes)
+	if (!res && io->bytes) {
 		discard(lane, io);
+		return;
+	}
+	lane->discards = io->buf;
+	if (lane->discards)
+		discard(lane, lane->discards);
 	else
-		io->done(io, res);
+		lane->last = &lane->discards;
+	io->done(io, res);
 }
 
-static void ended(struct event *ev, int res, u32 flags)
+static void add_discard(struct lane *lane, struct io *io)
 {
-	struct io *io = event_of(ev, struct io, ev);
+	io->buf = NULL;
+	*lane->last = io;
+	lane->last = &io->buf;
+	if (lane->discards == io)
+		discard(lane, io);
+}
+
+static void flush(struct lane *lane)
+{
+	io_uring_prep_fsync(worker_sqe(lane->worker, &lane->flushed), lane->file->fd, IORING_FSYNC_DATASYNC);
+	lane->flushing = lane->to_flush;
+	lane->to_flush = NULL;
+}
+
+static void flushed(struct event *ev, int res, u32 flags)
+{
+	struct lane *lane = event_of(ev, struct lane, flushed);
+	struct io *io = lane->flushing, *next;
 
 	(void)flags;
-	io->done(io, res);
+	lane->flushing = NULL;
+	if (lane->to_flush)
+		flush(lane);
+	for (; io; io = next) {
+		next = io->buf;
+		io->done(io, res);
+	}
+}
+
+static void add_flush(struct lane *lane, struct io *io)
+{
+	io->buf = lane->to_flush;
+	lane->to_flush = io;
+	if (!lane->flushing)
+		flush(lane);
 }
 
 static void submit(void *arg, struct io *io)
 {
 	struct lane *lane = arg;
-	struct io_uring_sqe *sqe;
 
 	io->lane = lane;
 	switch (io->op) {
@@ -311,12 +355,10 @@ static void submit(void *arg, struct io *io)
 		move(lane, io);
 		break;
 	case IO_FLUSH:
-		sqe = worker_sqe(lane->worker, &io->ev);
-		io_uring_prep_fsync(sqe, lane->file->fd, IORING_FSYNC_DATASYNC);
-			io->ev.fn = ended;
+		add_flush(lane, io);
 		break;
 	case IO_DISCARD:
-		discard(lane, io);
+		add_discard(lane, io);
 		break;
 	}
 }

@@ -126,6 +126,31 @@ static void flush_and_discard(void **state)
 	end();
 }
 
+/* As many as a ring holds, of what the store does one by one. */
+static void floods_are_answered(void **state)
+{
+	static const u8 ops[] = { XPV_BLK_FLUSH, XPV_BLK_DISCARD };
+	struct front_response rsp;
+	u32 i, round;
+
+	(void)state;
+	begin(image, 1, 4, XPV_BLK_X86_64);
+	for (round = 0; round < 5; round++) {
+		for (i = 0; i < 128; i++) {
+			struct xpv_blk_req req = { .op = ops[i & 1], .sector = i * 8, .nr_sectors = i & 1 ? 8 : 0 };
+
+			front_add(&front[0], &req);
+		}
+		front_publish(&front[0]);
+		for (i = 0; i < 128; i++) {
+			assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+			assert_int_equal(rsp.status, XPV_BLK_OK);
+		}
+	}
+	check_image();
+	end();
+}
+
 /* All write the same block: the last one's data are there in the end. */
 static void barriers_keep_order(void **state)
 {
@@ -500,6 +525,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_refused, fresh_image),
 		cmocka_unit_test_setup(readonly_stays, fresh_image),
 		cmocka_unit_test_setup(flush_and_discard, fresh_image),
+		cmocka_unit_test_setup(floods_are_answered, fresh_image),
 		cmocka_unit_test_setup(barriers_keep_order, fresh_image),
 		cmocka_unit_test_setup(who_waits_sleeps, fresh_image),
 		cmocka_unit_test_setup(block_device, fresh_image),
