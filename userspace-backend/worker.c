@@ -227,8 +227,11 @@ static void channels_ready(struct event *ev, int res, u32 flags)
 	u32 port[PORTS], i, n;
 
 	(void)res;
-	do {
-		n = channels_read(w->channels, port, PORTS);
+	/*
+	 * Until there are none: a further one is told of only if all before it had been read when it
+	 * came.
+	 */
+	while ((n = channels_read(w->channels, port, PORTS))) {
 		for (i = 0; i < n; i++) {
 			struct queue *q = port[i] < w->ports ? w->by_port[port[i]] : NULL;
 
@@ -238,7 +241,7 @@ static void channels_ready(struct event *ev, int res, u32 flags)
 			stat_add(&q->stats.events, 1);
 			worker_ready(w, q);
 		}
-	} while (n == PORTS);
+	}
 	if (!(flags & IORING_CQE_F_MORE))
 		watch(w, ev, channels_fd(w->channels));
 }
