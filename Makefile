@@ -15,7 +15,7 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd blkd_xenbus
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
@@ -100,6 +100,8 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
 $(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+$(O)/unit/test_blkd_xenbus: of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)

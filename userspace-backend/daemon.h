@@ -131,10 +131,12 @@ struct disk {
 	bool readonly, cdrom, removable, discard_enabled;
 	bool online;		/* the toolstack wants it */
 	bool dirty;		/* a watch has told of it */
-	bool came;		/* the frontend has been Connected to what is connected now */
+	bool came;		/* the frontend has gone on since we connected, or tried to */
 	bool anew;		/* to be closed first, before it is connected again */
 	bool recovering;	/* waits for its store, to go on where a process before us was */
-	unsigned int retries, complaints;
+	bool told;		/* that it still waits */
+	u64 recovering_since, retry_at;	/* ns */
+	unsigned int complaints;
 	u64 complained;		/* since when they are counted */
 
 	/* disk.c: */
@@ -161,7 +163,8 @@ struct disk *disk_next(struct disk *d);
 
 /*
  * Open the store that the node's `params` name, and connect if the frontend waits for it.
- * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing.
+ * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing. On 0
+ * the disk may be gone: the toolstack had removed it.
  */
 int disk_open_store(struct disk *d, char *why);
 

@@ -52,14 +52,10 @@ bool handshake_geometry(struct disk *d)
 	xs_transaction_t t;
 
 	do {
-		t = xs_transaction_start(node_store);
+		t = node_begin(d->path);
 		if (!t)
 			return false;
-		if (!write_geometry(d, t)) {
-			xs_transaction_end(node_store, t, true);
-			return false;
-		}
-		if (xs_transaction_end(node_store, t, false))
+		if (node_end(t, write_geometry(d, t)))
 			return true;
 	} while (errno == EAGAIN);
 	return false;

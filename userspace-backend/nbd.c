@@ -170,8 +170,6 @@ static void start_connecting(struct conn *c)
 	}
 	c->state = CONN_COMING;
 	c->again = now_ns() + c->nbd->timeout;
-	/* A read that fails is answered without data: nobody looks into the buffer. */
-	nbd_set_pread_initialize(c->handle, false);
 	/* Of keys, for TLS. */
 	nbd_set_uri_allow_local_file(c->handle, true);
 	if (nbd_aio_connect_uri(c->handle, c->nbd->uri))

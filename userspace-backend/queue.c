@@ -222,7 +222,7 @@ void queue_set_limits(struct queue *q, const struct xpv_blk_limits *limits)
  */
 bool queue_arm(struct queue *q)
 {
-	if (q->stopping || q->waits)
+	if (q->stopping || queue_holds(q))
 		return false;
 	if (xpv_back_rearm(&q->ring, 1))
 		return true;

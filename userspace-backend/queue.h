@@ -119,6 +119,12 @@ struct queue {
 	struct disk_stats stats;	/* each atomic, written by the worker */
 };
 
+/* It takes nothing now, whatever is on the ring; its timer, or an answer, brings the next turn. */
+static inline bool queue_holds(const struct queue *q)
+{
+	return q->waits || q->again.first;
+}
+
 /* --- queue.c --- */
 
 /*

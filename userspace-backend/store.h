@@ -34,10 +34,6 @@ struct event {
  */
 struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev);
 
-/* A number for @fd in this worker's table of registered files, -1 if there is no room: use @fd. */
-int worker_add_file(struct worker *w, int fd);
-void worker_remove_file(struct worker *w, int number);
-
 /* --- one piece of work --- */
 
 enum io_op {

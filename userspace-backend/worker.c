@@ -46,31 +46,6 @@ static void complete(struct worker *w)
 	io_uring_cq_advance(&w->ring, n);
 }
 
-int worker_add_file(struct worker *w, int fd)
-{
-	int i;
-
-	for (i = 0; w->has_files && i < (int)WORKER_FILES; i++) {
-		if (w->file_used[i])
-			continue;
-		if (io_uring_register_files_update(&w->ring, (unsigned int)i, &fd, 1) != 1)
-			return -1;
-		w->file_used[i] = 1;
-		return i;
-	}
-	return -1;
-}
-
-void worker_remove_file(struct worker *w, int number)
-{
-	int none = -1;
-
-	if (number < 0)
-		return;
-	io_uring_register_files_update(&w->ring, (unsigned int)number, &none, 1);
-	w->file_used[number] = 0;
-}
-
 /* --- memory --- */
 
 static void tell_kernel(struct worker *w, int number, void *base)
@@ -303,7 +278,7 @@ static bool any_peek(const struct worker *w)
 	bool any = false;
 
 	for (q = w->queues; q; q = q->next) {
-		if (q->stopping || q->waits || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
+		if (q->stopping || queue_holds(q) || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
 			continue;
 		worker_ready(q->worker, q);
 		any = true;
@@ -369,13 +344,12 @@ static int make_ring(struct worker *w)
 	}
 	if (err)
 		return err;
-	w->has_files = !io_uring_register_files_sparse(&w->ring, WORKER_FILES);
 	w->has_buffers = !io_uring_register_buffers_sparse(&w->ring, WORKER_ARENAS);
 	io_uring_register_ring_fd(&w->ring);
 	if (!w->index)
-		log_info("io_uring: %s, registered files: %s, registered buffers: %s",
+		log_info("io_uring: %s, registered buffers: %s",
 			 w->deferred ? "completions on demand" : "completions at any time",
-			 w->has_files ? "yes" : "no", w->has_buffers ? "yes" : "no");
+			 w->has_buffers ? "yes" : "no");
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <load.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>
@@ -125,6 +126,31 @@ static void flush_and_discard(void **state)
 	end();
 }
 
+/* As many as a ring holds, of what the store does one by one. */
+static void floods_are_answered(void **state)
+{
+	static const u8 ops[] = { XPV_BLK_FLUSH, XPV_BLK_DISCARD };
+	struct front_response rsp;
+	u32 i, round;
+
+	(void)state;
+	begin(image, 1, 4, XPV_BLK_X86_64);
+	for (round = 0; round < 5; round++) {
+		for (i = 0; i < 128; i++) {
+			struct xpv_blk_req req = { .op = ops[i & 1], .sector = i * 8, .nr_sectors = i & 1 ? 8 : 0 };
+
+			front_add(&front[0], &req);
+		}
+		front_publish(&front[0]);
+		for (i = 0; i < 128; i++) {
+			assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+			assert_int_equal(rsp.status, XPV_BLK_OK);
+		}
+	}
+	check_image();
+	end();
+}
+
 /* All write the same block: the last one's data are there in the end. */
 static void barriers_keep_order(void **state)
 {
@@ -151,6 +177,48 @@ static void barriers_keep_order(void **state)
 		check_image();
 	}
 	end();
+}
+
+static u64 cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+/* What is on the ring behind a barrier that waits is looked at when its time has come. */
+static void who_waits_sleeps(void **state)
+{
+	struct front_response rsp;
+	struct xpv_blk_req req;
+	char target[96];
+	u64 before;
+	u32 i;
+
+	(void)state;
+	snprintf(target, sizeof(target), "fault:op=write,delay=500:%s", image);
+	for (i = 0; i < 2; i++) {
+		config.poll_us = i;
+		begin(target, 1, 1, XPV_BLK_X86_64);
+		req = request(XPV_BLK_WRITE, 0, DATA, 0, 7);
+		front_add(&front[0], &req);
+		req = (struct xpv_blk_req){ .op = XPV_BLK_BARRIER };
+		front_add(&front[0], &req);
+		front_publish(&front[0]);
+		poll(NULL, 0, 100);
+		req = request(XPV_BLK_READ, 0, DATA + 1, 0, 7);
+		front_add(&front[0], &req);
+		front_publish(&front[0]);
+		before = cpu_ms();
+		poll(NULL, 0, 300);
+		assert_in_range(cpu_ms() - before, 0, 60);
+		while (xpv_front_inflight(&front[0].ring)) {
+			assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+			assert_int_equal(rsp.status, XPV_BLK_OK);
+		}
+		end();
+	}
 }
 
 /* A loop device on the image; false: not on this machine, or not for us. */
@@ -299,6 +367,32 @@ static void limits_hold(void **state)
 	end();
 }
 
+/* A daemon that goes on with a disk goes on with its limits. */
+static void limits_outlive_it(void **state)
+{
+	u32 i;
+
+	(void)state;
+	begin(image, 1, 1, XPV_BLK_X86_64);
+	disk_set_limits(disk, 5000, 1 << 30);
+	for (i = 0; i < 2; i++) {
+		int tries = LIMIT_MS;
+
+		while (disk_disconnect(disk, true) == -EAGAIN && tries--)
+			poll(NULL, 0, 1);
+		disk_free(disk);
+		disks_stop();
+		assert_int_equal(disks_start(), 0);
+		open_disk(image);
+		assert_int_equal(connect_disk(true), 0);
+		assert_int_equal(disk->rate_requests.per_second, 5000);
+		assert_int_equal(disk->rate_bytes.per_second, 1 << 30);
+		assert_true(disk->limited);
+	}
+	work(50);
+	end();
+}
+
 static void lies_end_it(void **state)
 {
 	struct xpv_blk_req req = request(XPV_BLK_READ, 0, DATA, 0, 7);
@@ -399,6 +493,30 @@ static void one_writer(void **state)
 	store_close(&b);
 }
 
+/* Else a device that can't say beforehand whether it has to wait would do nothing. */
+static void files_may_wait(void **state)
+{
+	struct store s = { 0 };
+	char why[STORE_WHY], name[64], to[80];
+	int fd, found = 0;
+
+	(void)state;
+	assert_int_equal(store_open(&s, image, why), 0);
+	for (fd = 0; fd < 256; fd++) {
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		n = readlink(name, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = 0;
+		if (strcmp(to, image))
+			continue;
+		found++;
+		assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	}
+	assert_int_equal(found, 1);
+	store_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,16 +525,20 @@ int main(void)
 		cmocka_unit_test_setup(what_is_refused, fresh_image),
 		cmocka_unit_test_setup(readonly_stays, fresh_image),
 		cmocka_unit_test_setup(flush_and_discard, fresh_image),
+		cmocka_unit_test_setup(floods_are_answered, fresh_image),
 		cmocka_unit_test_setup(barriers_keep_order, fresh_image),
+		cmocka_unit_test_setup(who_waits_sleeps, fresh_image),
 		cmocka_unit_test_setup(block_device, fresh_image),
 		cmocka_unit_test_setup(small_sectors, fresh_image),
 		cmocka_unit_test_setup(memory_is_shared_out, fresh_image),
 		cmocka_unit_test_setup(limits_hold, fresh_image),
+		cmocka_unit_test_setup(limits_outlive_it, fresh_image),
 		cmocka_unit_test_setup(lies_end_it, fresh_image),
 		cmocka_unit_test_setup(garbage_is_answered, fresh_image),
 		cmocka_unit_test_setup(store_errors_are_told, fresh_image),
 		cmocka_unit_test_setup(targets_that_are_none, fresh_image),
 		cmocka_unit_test_setup(one_writer, fresh_image),
+		cmocka_unit_test_setup(files_may_wait, fresh_image),
 	};
 	int failed;
 
