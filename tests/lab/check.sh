@@ -6,7 +6,7 @@
 # "pass NAME", "fail NAME why", "skip NAME why".
 . "$(dirname "$0")/common.sh"
 
-pairs=${LAB_PAIRS:-pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv pv:xpv:linux pv:xpv:qdisk pv:xpv:blkd pvh:linux:blkd}
+pairs=${LAB_PAIRS:-pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv pv:xpv:linux pv:xpv:qdisk pv:xpv:blkd}
 
 # boots NAME PAIR...: a pairing that did not say "done" fails by its name.
 boot() {
