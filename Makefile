@@ -29,7 +29,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long lab-debug-kernel bench bench-backends clean
 
 all: modules user
 
@@ -42,6 +42,7 @@ help:
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
+	@echo 'make lab-debug-kernel    builds that kernel: half an hour, once (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
@@ -160,6 +161,9 @@ check:
 
 check-long:
 	$(Q)tests/check.sh long
+
+lab-debug-kernel:
+	$(Q)tests/lab/debug-kernel.sh
 
 bench:
 	$(Q)tests/bench/bench.sh

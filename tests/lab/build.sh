@@ -1,15 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# build.sh SERIES: builds the modules against Debian's headers of 6.1, 6.12 or 7,
-# with W=1 and sparse, from a copy of the tree. Any warning fails. Leaves
+# build.sh SERIES: builds the modules against Debian's headers of 6.1, 6.12 or 7, or against the
+# lab's own kernel, debug, with W=1 and sparse, from a copy of the tree. Any warning fails. Leaves
 # build/lab/modules-SERIES/*.ko and prints that directory; an unchanged tree is not built again.
 . "$(dirname "$0")/common.sh"
 
 sources=(Kbuild Makefile include ring backend frontend compat)
 
 series=${1-}
-root=$("$lab/chroot.sh" "$series")
-kdir=$(cd "$root" && set -- usr/src/linux-headers-*-amd64 && printf '/%s' "$1")
+if [ "$series" = debug ]; then
+	kernel=$("$lab/debug-kernel.sh")
+	root=$(readlink "$kernel/root")
+	kdir=/kernel/build
+else
+	kernel=''
+	root=$("$lab/chroot.sh" "$series")
+	kdir=$(cd "$root" && set -- usr/src/linux-headers-*-amd64 && printf '/%s' "$1")
+fi
 out=$top/build/lab/modules-$series
 mkdir -p "$out"
 exec 9>"$out.lock"
@@ -20,7 +27,7 @@ for i in "${!sources[@]}"; do
 	[ -e "${sources[i]}" ] || unset "sources[i]"
 done
 list() { find "${sources[@]}" -type f \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) | LC_ALL=C sort; }
-want=$(list | xargs sha256sum | cat - "$lab/build.sh" <(echo "$root") | sha256sum)
+want=$(list | xargs sha256sum | cat - "$lab/build.sh" <(echo "$root $kernel") | sha256sum)
 [ "$want" != "$(cat "$out/key" 2>/dev/null)" ] || { printf '%s\n' "$out"; exit; }
 
 copy=$out/tree
@@ -37,10 +44,11 @@ status=0
 unshare --mount --propagation private sh -e -c '
 	mount -t proc proc "$1/proc"
 	mount --bind "$2" "$1/xpv"
+	[ -z "$4" ] || mount --bind "$4" "$1/kernel"
 	chroot "$1" make -C "$3" M=/xpv W=1 C=2 CF=-D__typeof_unqual__=__typeof__ -j2 modules
 	# Debug information would only slow down the lab.
 	exec chroot "$1" find /xpv -name "xpv-*.ko" -exec strip -g {} +
-' sh "$root" "$copy" "$kdir" 2>&1 </dev/null | tee "$out/log" >&2 || status=$?
+' sh "$root" "$copy" "$kdir" "$kernel" 2>&1 </dev/null | tee "$out/log" >&2 || status=$?
 if [ $status != 0 ] || complaints; then
 	die "the modules do not build cleanly against $series, see $out/log"
 fi >&2

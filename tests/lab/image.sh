@@ -3,7 +3,8 @@
 # The lab's image: a Debian with Xen as dom0's root disk, and the guest's base
 # initramfs, made of files from it. Scenarios, modules and both inits travel in
 # the payload instead (run.sh), so that this is rebuilt only when the package
-# list or the boot stub changes. Prints the directory that holds:
+# list or the boot stub changes. With DEBUG_KERNEL=1 the kernel of both is the lab's own, which
+# debug-kernel.sh builds. Prints the directory that holds:
 #   root.img xen vmlinux initrd    what QEMU loads
 #   guest.cpio                     on the root disk as well, as /boot/guest.cpio
 . "$(dirname "$0")/common.sh"
@@ -67,20 +68,28 @@ unpack_kernel() {
 	tail -c +$((offset + 1)) "$1" | zstd -dc 2>/dev/null || :
 }
 
+# Guests with firmware are left with the distribution's.
+own_kernel() {
+	rm -r "$root"/lib/modules/*
+	cp -r "$kernel/lib/modules" "$root/usr/lib/"
+	cp "$kernel/vmlinux" "$out/"
+}
+
 make_image() {
 	local out=$1 root=$1/root
 	printf 'installing Debian with Xen\n'
 	# The distribution's initramfs is not used: boot-init is a smaller one.
 	INITRD=No mmdebstrap --variant=minbase --include="${dom0_packages[*]}" trixie "$root"
-	kver=$(basename "$root"/lib/modules/*)
 	zcat "$root"/boot/xen-4.20-amd64.gz >"$out/xen"
-	unpack_kernel "$root/boot/vmlinuz-$kver" >"$out/vmlinux"
+	unpack_kernel "$root"/boot/vmlinuz-* >"$out/vmlinux"
+	[ -z "$kernel" ] || own_kernel
+	kver=$(basename "$root"/lib/modules/*)
 	printf 'packing dom0 and guest initramfs\n'
 	boot_initrd "$out/boot"
 	pack "$out/boot" | gzip -1 >"$out/initrd"
 	guest_base "$out/guest"
 	pack "$out/guest" >"$out/guest.cpio"
-	mv "$root/boot/vmlinuz-$kver" "$out/guest.vmlinuz"
+	mv "$root"/boot/vmlinuz-* "$out/guest.vmlinuz"
 	rm -r "$root"/boot/*
 	mv "$out/guest.vmlinuz" "$root/boot/vmlinuz"
 	cp "$out/vmlinux" "$out/guest.cpio" "$root/boot/"
@@ -89,6 +98,7 @@ make_image() {
 	rm -r "$root" "${out:?}/boot" "$out/guest"
 }
 
-name=image-$(key "$lab/image.sh" "$lab/boot-init")
+kernel=${DEBUG_KERNEL:+$("$lab/debug-kernel.sh")}
+name=image-$(key "$lab/image.sh" "$lab/boot-init" <(printf '%s' "$kernel"))
 cached "$name" make_image >&2
 printf '%s\n' "$cache/$name"
