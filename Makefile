@@ -42,6 +42,7 @@ help:
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
+	@echo 'make check DEBUG_KERNEL=1  the lab on a kernel with KASAN, lockdep and other checks (root)'
 	@echo 'make lab-debug-kernel    builds that kernel: half an hour, once (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# check.sh [long]: every test, cheapest first; or those that take too long for every day. A line
+# check.sh [long | soak MINUTES]: every test, cheapest first; or those that take too long for every
+# day; or all that can happen to a guest, over and over (tests/lab/dom0/soak.sh). With DEBUG_KERNEL=1 the lab alone, on a kernel that has every check (tests/lab/debug-kernel.sh). A line
 # per test, `pass NAME`, `fail NAME why` or `skip NAME why`, as it ends; their count last. Logs
 # are under build/.
 . "$(dirname "$0")/lab/common.sh"
@@ -39,6 +40,7 @@ modules_build() {
 mkdir -p build/check
 : >"$results"
 
+[ -z "${DEBUG_KERNEL-}" ] || stage_total=3
 if [ "${1-}" = long ]; then
 	stage_total=2
 	# Each side of the block pair in depth, and a guest with firmware and a device model.
@@ -47,7 +49,10 @@ fi
 stage 'checking this machine'
 need_host
 need_packages
-if [ "${1-}" != long ]; then
+if [ -n "${DEBUG_KERNEL-}" ]; then
+	stage 'the kernel with checks (half an hour, cached afterwards)'
+	logged build/check/debug-kernel.log "$lab/debug-kernel.sh" || die 'the kernel could not be built'
+elif [ -z "${1-}" ]; then
 	stage 'lint'
 	many lint tests/lint.sh
 	stage 'unit tests'

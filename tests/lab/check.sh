@@ -7,6 +7,14 @@
 . "$(dirname "$0")/common.sh"
 
 pairs=${LAB_PAIRS:-pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv pv:xpv:linux pv:xpv:qdisk pv:xpv:blkd}
+series=6.12
+if [ -n "${DEBUG_KERNEL-}" ]; then
+	# Each end of ours once, with the rogues.
+	pairs=${LAB_PAIRS:-pv:xpv:xpv pv:xpv:linux} series=debug
+	[[ $pairs != *hvm* ]] || die 'LAB_PAIRS: the kernel with checks is for PV and PVH guests'
+	# How many times as long it may take.
+	export LAB_SLOW=${LAB_SLOW:-4}
+fi
 
 # boots NAME PAIR...: a pairing that did not say "done" fails by its name.
 boot() {
@@ -19,7 +27,7 @@ boot() {
 		stage\ *) note "${line#stage }" ;;
 		done\ *) done+="${line#done } " ;;
 		esac
-	done < <(LAB_PAIRS=$* "$lab/run.sh" "check-$name" check $((180 + ${LAB_LONG:+1200 * $# +} 600 * $#)) || echo "status $?")
+	done < <(LAB_PAIRS=$* "$lab/run.sh" "check-$name" check $(((180 + ${LAB_LONG:+1200 * $# +} 600 * $#) * ${LAB_SLOW:-1})) || echo "status $?")
 	for line; do
 		case $done in *" $line "*) continue ;; esac
 		printf 'fail lab/%s dom0 stopped before its end, see %s\n' "$line" "$top/build/lab/check-$name/console.log"
@@ -28,7 +36,7 @@ boot() {
 }
 
 if [[ $pairs == *@(xpv|blkd)* ]]; then
-	LAB_MODULES=$("$lab/build.sh" 6.12 2>/dev/null) || { echo "fail lab/build the modules do not build"; exit 1; }
+	LAB_MODULES=$("$lab/build.sh" $series 2>/dev/null) || { echo "fail lab/build the modules do not build"; exit 1; }
 	export LAB_MODULES
 	make -s -C "$top" rogue xdp >&2 || { echo "fail lab/rogue the lying peers and XDP programs do not build"; exit 1; }
 	export LAB_ROGUE=1

@@ -44,7 +44,7 @@ payload() {
 	rm -rf "$p/overlay"
 	printf 'SCENARIO=%q\n' "$scenario" >"$p/env"
 	local v
-	for v in GUEST FRONT BACK "${!LAB_@}"; do
+	for v in GUEST FRONT BACK DEBUG_KERNEL "${!LAB_@}"; do
 		[ -z "${!v-}" ] || printf '%s=%q\n' "$v" "${!v}"
 	done >>"$p/env"
 	tar -C "$p" -cf "$dir/payload.img" .
@@ -82,15 +82,17 @@ machine() {
 }
 
 boot() {
-	local disk=disable-legacy=on,iommu_platform=on
+	local disk=disable-legacy=on,iommu_platform=on machine=4096 dom0=2048 tells=''
+	# An eighth of its memory is about the rest, and what it finds is not to be the last.
+	[ -z "${DEBUG_KERNEL-}" ] || machine=5120 dom0=2560 tells=' kasan_multi_shot'
 	mapfile -t accel < <(machine)
 	printf 'clock %s\n' "${accel[*]}" >"$dir/machine"
-	timeout -k 5 "$limit" qemu-system-x86_64 "${accel[@]}" -smp 2 -m 4096 -nodefaults -no-user-config \
+	timeout -k 5 "$limit" qemu-system-x86_64 "${accel[@]}" -smp 2 -m $machine -nodefaults -no-user-config \
 		-display none -monitor none -no-reboot \
 		-serial "file:$dir/console.log" -serial "file:$dir/channel" \
 		-kernel "$image/xen" \
-		-append "console=com1 xsave=0 dom0_mem=2048M,max:2048M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=warning guest_loglvl=warning conring_size=512k" \
-		-initrd "$image/vmlinux console=hvc0 net.ifnames=0 quiet,$image/initrd" \
+		-append "console=com1 xsave=0 dom0_mem=${dom0}M,max:${dom0}M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=warning guest_loglvl=warning conring_size=512k" \
+		-initrd "$image/vmlinux console=hvc0 net.ifnames=0 quiet$tells,$image/initrd" \
 		-drive "file=$image/root.img,if=none,id=d0,format=raw,snapshot=on" -device "virtio-blk-pci,drive=d0,$disk" \
 		-drive "file=$dir/payload.img,if=none,id=d1,format=raw,read-only=on" -device "virtio-blk-pci,drive=d1,$disk" \
 		-drive "file=$dir/results.img,if=none,id=d2,format=raw" -device "virtio-blk-pci,drive=d2,$disk" \

@@ -406,7 +406,7 @@ blkback_tests() {
 	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
 	verdict disk-force-512 disk_force_512
 	verdict disk-readonly disk_readonly
-	verdict disk-limits disk_limits
+	verdict_timed disk-limits disk_limits
 	verdict disk-traced disk_traced
 	verdict disk-debugfs disk_debugfs
 	verdict disk-grants disk_grants

@@ -4,6 +4,8 @@
 # that a pattern in $LAB_TESTS matches, where that is set.
 # shellcheck source=tests/lab/dom0/lib.sh
 . /run/lab/dom0/lib.sh
+# shellcheck source=tests/lab/dom0/debug.sh
+. /run/lab/dom0/debug.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
 # shellcheck source=tests/lab/dom0/endure.sh
@@ -43,6 +45,7 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	local name=$pair/$1 why=$lab/out/why begun=$EPOCHSECONDS
 	shift
 	printf '=== %s\n' "$name" >>$lab/out/check.log
+	! debugging || echo "lab: $name" >/dev/kmsg
 	if "$@" >$why 2>&1; then
 		say "pass lab/$name"
 	else
@@ -53,6 +56,12 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 		say "fail lab/$name $(tail -n 1 $why | tr -cd '[:print:]')"
 	fi
 	{ cat $why; printf -- '--- %d s\n' $((EPOCHSECONDS - begun)); } >>$lab/out/check.log
+}
+
+# verdict_timed NAME FUNCTION...: of a test that counts what happens within some time.
+verdict_timed() {
+	! wanted "$1" || ! debugging || { say "skip lab/$pair/$1 time does not count on a kernel with checks"; return 0; }
+	verdict "$@"
 }
 
 # A failed test must not fail the next one with what it left running.
@@ -300,6 +309,7 @@ pairing() {
 	[[ $2:$3 != linux:@(xpv|blkd) ]] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
 	verdict start start_guest "$1" "$2" "$3"
 	if [ -n "$domid" ] && [ "$ready" = 1 ]; then
+		debug_guest_begin
 		verdict drivers bound_drivers
 		verdict disk-verify disk_verify
 		verdict disk-seen-by-dom0 disk_seen_by_dom0
@@ -330,6 +340,7 @@ pairing() {
 			say "skip lab/$pair/reload-front the in-tree blkfront does not come back"
 		fi
 		verdict logs kernel_logs
+		debug_guest_end
 		verdict destroy-under-load destroy_under_load
 	else
 		say "skip lab/$pair/rest no working guest to test"
@@ -337,6 +348,8 @@ pairing() {
 	[ -z "$domid" ] || stop_guest
 	verdict logs-after-destroy kernel_logs
 	verdict no-grant-left grants_clean
+	! debugging || verdict debug-guest-log guest_told_nothing
+	debug_end dom0
 	cp $lab/out/guest/guest-guest.log "$lab/out/guest/$pair.log"
 }
 
@@ -357,8 +370,10 @@ for pair in $LAB_PAIRS; do
 		loaded=$want
 	fi
 	mark
+	debug_begin
 	pairing "$pair"
 	say "done $pair"
 done
 verdict back-reload back_modules "$loaded"
+debug_end unloaded
 exit $failed

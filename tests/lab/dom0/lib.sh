@@ -12,15 +12,18 @@
 set -uo pipefail
 lab=/run/lab
 domid='' ready=0
+# How many times as long everything may take.
+slow=${LAB_SLOW:-1}
+[ "$slow" = 1 ] || PATH=$lab/dom0/slow:$PATH
 bad_log='WARNING:|BUG:|BUG |Oops|general protection|Call Trace|INFO: task|rcu.*stall|lockup|unable to handle|[Bb]ad page|still in use|leaking'
 
 # fd 3 is the channel to the host.
 say() { printf '%s\n' "$*" >&3; }
 stage() { say "stage $*"; }
 
-# until SECONDS COMMAND...: succeeds as soon as COMMAND does.
+# until_ok SECONDS COMMAND...: succeeds as soon as COMMAND does.
 until_ok() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * slow))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
@@ -33,7 +36,7 @@ until_ok() {
 # answered SEQ SECONDS: waits for the agent's answer to SEQ and leaves it in
 # $answer as "SEQ CODE PIECES"; 124 after SECONDS, 125 when the guest has gone.
 answered() {
-	local path=/local/domain/$domid/data fd watcher status=124 end=$((SECONDS + $2))
+	local path=/local/domain/$domid/data fd watcher status=124 end=$((SECONDS + $2 * slow))
 	exec {fd}< <(exec xenstore-watch "$path/done" 3>&-)
 	watcher=$!
 	while read -r -t $((end - SECONDS > 0 ? end - SECONDS : 1)) -u "$fd" _; do
@@ -77,11 +80,14 @@ driver_files() { # END(back|front) KIND(xpv|linux) DEVICE(blk|net)
 
 mark() { echo 'lab: modules under test' >/dev/kmsg; }
 
-# From here on a WARN in dom0 ends the run. Not earlier: emulated CPUs make a
-# kernel warn at boot.
+# From here on a WARN ends the run, but where all there is to say is wanted. Not earlier:
+# emulated CPUs make a kernel warn at boot.
+panic_on_warn=1
+[ -z "${DEBUG_KERNEL-}" ] || panic_on_warn=0
+
 load_back() {
 	mark
-	sysctl -q kernel.panic_on_warn=1
+	sysctl -q kernel.panic_on_warn=$panic_on_warn
 	case $1 in
 	xpv) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-blkback.ko ${BACK_OPTIONS-} && insmod $lab/modules/xpv-netback.ko ;;
 	blkd) insmod $lab/modules/xpv-ring.ko && insmod $lab/modules/xpv-netback.ko && install_blkd && start_blkd ;;
@@ -150,7 +156,7 @@ guest_config() {
 	cat <<-END
 		name = "guest"
 		type = "$kind"
-		memory = 512
+		memory = ${GUEST_MEMORY:-512}
 		vcpus = ${GUEST_VCPUS:-${LAB_VCPUS:-1}}
 		cpus = "1"
 		# Emulated CPUs do not report an intercepted RDTSCP as one; and without an
@@ -177,7 +183,7 @@ start_guest() {
 	domid=$(xl domid guest)
 	answered 0 "${GUEST_BOOT_LIMIT:-400}" ||
 		{ echo "the guest did not come up"; return 1; }
-	guest 'echo "<1>lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn=1' >/dev/null
+	guest 'echo "<1>lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn='$panic_on_warn >/dev/null
 	load_front "$front" || { echo "the $front frontends do not load"; return 1; }
 	disk_up xvdb && net_up 0 && ready=1
 }

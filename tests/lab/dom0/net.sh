@@ -477,7 +477,7 @@ net_features_long() {
 	verdict net-many net_many
 	if [ "$back" = xpv ]; then
 		# The in-tree backend gives each queue the whole rate, and can't be told other timeouts.
-		verdict net-rate net_rate
+		verdict_timed net-rate net_rate
 		verdict net-stall net_stall
 	fi
 	if [ "$front" = xpv ]; then

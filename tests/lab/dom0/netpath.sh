@@ -137,8 +137,8 @@ net_traced() {
 }
 
 net_path() {
-	verdict net-coalesce net_coalesce
+	verdict_timed net-coalesce net_coalesce
 	[ "$back" != xpv ] || [ -z "${LAB_LONG-}" ] || verdict net-traced net_traced
-	[ -z "${LAB_LONG-}" ] || { verdict net-adaptive net_adaptive; verdict net-napi net_napi; }
+	[ -z "${LAB_LONG-}" ] || { verdict_timed net-adaptive net_adaptive; verdict net-napi net_napi; }
 	queues 1 1 >/dev/null
 }
