@@ -10,6 +10,8 @@
 . /run/lab/dom0/rogue.sh
 # shellcheck source=tests/lab/dom0/endure.sh
 . /run/lab/dom0/endure.sh
+# shellcheck source=tests/lab/dom0/fault.sh
+. /run/lab/dom0/fault.sh
 # shellcheck source=tests/lab/dom0/blkback.sh
 . /run/lab/dom0/blkback.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
@@ -326,6 +328,7 @@ pairing() {
 		pv:xpv:blkd) [ -z "${LAB_LONG-}" ] || attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
+		! debugging || fault_tests
 		# Too long for every day.
 		if [ -n "${LAB_LONG-}" ]; then
 			[ "$back" != blkd ] || blkd_long_tests
