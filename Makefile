@@ -29,7 +29,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long lab-debug-kernel bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long soak lab-debug-kernel bench bench-backends clean
 
 all: modules user
 
@@ -42,6 +42,7 @@ help:
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
+	@echo 'make soak [MINUTES=30]   all that can happen to a guest, over and over, while it verifies (root)'
 	@echo 'make check DEBUG_KERNEL=1  the lab on a kernel with KASAN, lockdep and other checks (root)'
 	@echo 'make lab-debug-kernel    builds that kernel: half an hour, once (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
@@ -162,6 +163,9 @@ check:
 
 check-long:
 	$(Q)tests/check.sh long
+
+soak:
+	$(Q)tests/check.sh soak $(or $(MINUTES),30)
 
 lab-debug-kernel:
 	$(Q)tests/lab/debug-kernel.sh

@@ -46,6 +46,12 @@ if [ "${1-}" = long ]; then
 	# Each side of the block pair in depth, and a guest with firmware and a device model.
 	export LAB_LONG=1 LAB_PAIRS='pv:xpv:xpv pv:linux:xpv pv:xpv:linux hvm:xpv:xpv pv:xpv:blkd pv:linux:blkd pvh:xpv:blkd pvh:linux:blkd'
 fi
+if [ "${1-}" = soak ]; then
+	stage_total=2
+	[[ ${2-} =~ ^[1-9][0-9]*$ ]] || die "MINUTES is how long to soak, not '${2-}'"
+	export LAB_SOAK=$2 LAB_PAIRS=${LAB_PAIRS:-pv:xpv:xpv}
+	export LAB_TESTS='drivers soak logs* destroy-under-load no-grant-left back-reload debug-*'
+fi
 stage 'checking this machine'
 need_host
 need_packages

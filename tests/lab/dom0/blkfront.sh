@@ -289,9 +289,7 @@ block_detach_unconnected() {
 
 unconnected_closed() { [ "$(front_node 51824/state)" = 6 ]; }
 
-block_save() {
-	guest_load steady "$(steady_job xvdb)" || return
-	sleep 2
+save_and_restore() {
 	timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl save failed"; return 1; }
 	timeout 200 xl restore /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl restore failed"; return 1; }
 	rm -f /tmp/guest.save
@@ -299,7 +297,12 @@ block_save() {
 	until_ok 20 front_is 4 || { echo "frontend in state $(front_node 51728/state)"; return 1; }
 	# The guest's agent has lost its watch: it starts with a new one.
 	GUEST_LIMIT=30 guest true || { echo "the agent does not answer"; return 1; }
-	moves && steady_end
+}
+
+block_save() {
+	guest_load steady "$(steady_job xvdb)" || return
+	sleep 2
+	save_and_restore && moves && steady_end
 }
 
 blkfront_tests() {

@@ -12,6 +12,8 @@
 . /run/lab/dom0/endure.sh
 # shellcheck source=tests/lab/dom0/fault.sh
 . /run/lab/dom0/fault.sh
+# shellcheck source=tests/lab/dom0/soak.sh
+. /run/lab/dom0/soak.sh
 # shellcheck source=tests/lab/dom0/blkback.sh
 . /run/lab/dom0/blkback.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
@@ -329,6 +331,7 @@ pairing() {
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
 		! debugging || fault_tests
+		[ -z "${LAB_SOAK-}" ] || soak_test
 		# Too long for every day.
 		if [ -n "${LAB_LONG-}" ]; then
 			[ "$back" != blkd ] || blkd_long_tests
