@@ -18,8 +18,8 @@
 /* The most discarded at once, and where pieces end: the thread has others to serve. */
 #define DISCARD_PIECE	(1u << (30 - XPV_BLK_SECTOR_SHIFT))
 
-/* The block layer's own bound. */
-#define PLUG_MOST	32u
+/* Fits a word of the block layer's map of free requests, but for disks that take fewer than 32 at once. */
+#define PLUG_PORTION	8u
 
 #define DRAIN_WAIT	msecs_to_jiffies(10)	/* from one look whether all is answered to the next */
 
@@ -450,17 +450,23 @@ static void submit_barrier(struct xpv_blkback_queue *q, struct xpv_blkback_reque
 	drain(q, 0);
 }
 
-/* Give all of @batch to the disk; @n of them came off the ring just now. */
-static void submit_all(struct xpv_blkback_chain *batch, u32 n)
+/*
+ * Give all of @batch to the disk; up to @left of them came off the ring just now. The block layer gets
+ * requests of its own for a portion of them at once, which costs less than one by one.
+ */
+static void submit_all(struct xpv_blkback_chain *batch, u32 left)
 {
 	struct xpv_blkback_request *req, *next;
 	struct blk_plug plug;
+	u32 i = 0;
 
 	blk_start_plug(&plug);
-	/* The block layer gets as many of its own requests at once, which costs less than one by one. */
-	plug.nr_ios = (unsigned short)clamp(n, 1u, PLUG_MOST);
 	for (req = chain_take(batch); req && req->req.op != XPV_BLK_BARRIER; req = next) {
 		next = req->next;
+		if (left && !(i++ % PLUG_PORTION)) {
+			plug.nr_ios = (unsigned short)min(left, PLUG_PORTION);
+			left -= plug.nr_ios;
+		}
 		submit(req);
 	}
 	blk_finish_plug(&plug);
