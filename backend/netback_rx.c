@@ -5,7 +5,8 @@
  * netdev's queueing discipline, whose limits bound it.
  *
  * A slot's buffer is filled before the next is begun, so a packet takes as many as its
- * length needs, and one more for the GSO extra after its first.
+ * length needs, and one more after its first for each extra, of GSO and of its hash. A buffer that
+ * stays mapped is filled at once, the others by a batch of grant copies.
  *
  * On this ring responses are written in the order of the requests, each at once: prod
  * and cons are equal wherever no slot is being filled.
@@ -37,6 +38,8 @@ struct filler {
 	struct xpv_netback_queue *q;
 	void *slot;			/* in the ring; written once, when the slot is complete */
 	u32 gref;
+	void *mem;			/* the buffer, if it stays mapped */
+	u32 statics;			/* how many did so far */
 	u32 used;			/* bytes of the buffer */
 	struct xpv_net_rxrsp rsp;	/* but for the status, which is @used */
 };
@@ -54,9 +57,20 @@ static unsigned long stall_delay(const struct xpv_netback_queue *q)
 	return ms && q->vif->rx_notify ? msecs_to_jiffies(ms) : MAX_JIFFY_OFFSET;
 }
 
-static u32 slots_needed(const struct sk_buff *skb)
+/* What the guest is told of a packet beside its data. */
+struct hash {
+	u8 type;			/* XPV_NET_HASH_*, _TYPES for none */
+	u32 value;
+};
+
+static u32 extras_needed(const struct sk_buff *skb, const struct hash *hash)
 {
-	return DIV_ROUND_UP(skb->len, XPV_PAGE_SIZE) + skb_is_gso(skb);
+	return skb_is_gso(skb) + (hash->type != XPV_NET_HASH_TYPES);
+}
+
+static u32 slots_needed(const struct sk_buff *skb, const struct hash *hash)
+{
+	return DIV_ROUND_UP(skb->len, XPV_PAGE_SIZE) + extras_needed(skb, hash);
 }
 
 /* All that is in the batch; a packet with a refused copy is remembered as failed. */
@@ -83,7 +97,7 @@ static void spoil(struct xpv_netback_queue *q, const struct xpv_netback_out *out
 	for (i = 0; i < out->slots; i++) {
 		struct xpv_net_rxrsp *rsp = xpv_ring_slot(&q->rx, out->first + i);
 
-		if (!(i == 1 && out->extra))
+		if (!i || i > out->extras)
 			WRITE_ONCE(rsp->status, XPV_NET_ERROR);
 	}
 	xpv_netback_count(&q->to_guest, &q->to_guest.errors);
@@ -108,12 +122,16 @@ void xpv_netback_flush(struct xpv_netback_queue *q)
 
 static void open_slot(struct filler *f)
 {
+	const struct xpv_netback_static *mapped;
 	struct xpv_ring *ring = &f->q->rx;
 	struct xpv_net_rxreq req;
 
 	xpv_ring_copy(ring, ring->cons++, &req, sizeof(req));
 	f->slot = xpv_back_next(ring);
 	f->gref = req.gref;
+	mapped = xpv_netback_find(f->q, req.gref);
+	f->mem = mapped && !mapped->readonly ? mapped->mem : NULL;
+	f->statics += !!f->mem;
 	f->used = 0;
 	f->rsp.id = req.id;
 	f->rsp.offset = 0;
@@ -127,20 +145,34 @@ static void close_slot(struct filler *f, u16 flags)
 	memcpy(f->slot, &f->rsp, sizeof(f->rsp));
 }
 
-/* The GSO extra takes the request after the first one, buffer and all. */
-static void put_extra(struct filler *f, const struct sk_buff *skb)
+/* Each takes the request that is next, buffer and all. */
+static void put_extra(struct filler *f, const struct xpv_net_extra *extra)
 {
-	struct xpv_net_extra extra = {
-		.type = XPV_NET_EXTRA_GSO,
-		.gso = {
-			.size = skb_shinfo(skb)->gso_size,
-			.type = skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6 ?
-				XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
-		},
-	};
-
 	f->q->rx.cons++;
-	memcpy(xpv_back_next(&f->q->rx), &extra, sizeof(extra));
+	memcpy(xpv_back_next(&f->q->rx), extra, sizeof(*extra));
+}
+
+static void put_extras(struct filler *f, const struct sk_buff *skb, const struct hash *hash)
+{
+	struct xpv_net_extra extra;
+	bool hashed = hash->type != XPV_NET_HASH_TYPES;
+
+	if (skb_is_gso(skb)) {
+		extra = (struct xpv_net_extra){
+			.type = XPV_NET_EXTRA_GSO,
+			.flags = hashed ? XPV_NET_EXTRA_MORE : 0,
+			.gso = {
+				.size = skb_shinfo(skb)->gso_size,
+				.type = skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6 ?
+					XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
+			},
+		};
+		put_extra(f, &extra);
+	}
+	if (hashed) {
+		extra = xpv_net_hash_extra(hash->type, hash->value);
+		put_extra(f, &extra);
+	}
 }
 
 static void put_bytes(struct filler *f, void *mem, u32 len)
@@ -148,17 +180,22 @@ static void put_bytes(struct filler *f, void *mem, u32 len)
 	struct xpv_netback_queue *q = f->q;
 
 	while (len) {
-		u32 n = min3(len, XPV_PAGE_SIZE - f->used,
-			     XPV_PAGE_SIZE - (u32)xen_offset_in_page(mem));
+		u32 n = min(len, XPV_PAGE_SIZE - f->used);
 
 		if (!n) {
 			close_slot(f, XPV_NET_RX_MORE);
 			open_slot(f);
 			continue;
 		}
-		if (unlikely(!xpv_copy_room(&q->rx_copy)))
-			copy_all(q);
-		q->out_of_op[xpv_copy_to(&q->rx_copy, f->gref, f->used, mem, n)] = (u8)q->outs;
+		if (f->mem) {
+			memcpy(f->mem + f->used, mem, n);
+		} else {
+			n = min(n, XPV_PAGE_SIZE - (u32)xen_offset_in_page(mem));
+			if (unlikely(!xpv_copy_room(&q->rx_copy)))
+				copy_all(q);
+			q->out_of_op[xpv_copy_to(&q->rx_copy, f->gref, f->used, mem, n)] =
+				(u8)q->outs;
+		}
 		f->used += n;
 		mem += n;
 		len -= n;
@@ -176,7 +213,7 @@ static void put_data(struct filler *f, const struct sk_buff *skb)
 }
 
 /* The requests it takes are there. */
-static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
+static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb, const struct hash *hash)
 {
 	struct xpv_netback_out *out = &q->out[q->outs];
 	struct xpv_netback_count *count = &q->to_guest;
@@ -185,7 +222,7 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 
 	out->skb = skb;
 	out->first = q->rx.prod;
-	out->extra = skb_is_gso(skb);
+	out->extras = extras_needed(skb, hash);
 	out->failed = false;
 
 	open_slot(&f);
@@ -193,9 +230,9 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 		f.rsp.flags = XPV_NET_RX_CSUM_BLANK | XPV_NET_RX_VALIDATED;
 	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
 		f.rsp.flags = XPV_NET_RX_VALIDATED;
-	if (out->extra) {
+	if (out->extras) {
 		f.rsp.flags |= XPV_NET_RX_EXTRA;
-		put_extra(&f, skb);
+		put_extras(&f, skb, hash);
 	}
 	put_data(&f, skb);
 	skb_walk_frags(skb, part)
@@ -207,6 +244,7 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 	u64_stats_update_begin(&count->syncp);
 	u64_stats_inc(&count->packets);
 	u64_stats_add(&count->bytes, skb->len);
+	u64_stats_add(&count->statics, f.statics);
 	u64_stats_update_end(&count->syncp);
 }
 
@@ -258,8 +296,11 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct xpv_netback *vif = netdev_priv(dev);
 	struct xpv_netback_queue *q = vif->queue[skb_get_queue_mapping(skb)];
 	struct netdev_queue *txq = xpv_netback_txq(q);
-	u32 need = slots_needed(skb);
+	struct hash hash;
+	u32 need;
 
+	hash.type = xpv_netback_hash(vif, skb, &hash.value);
+	need = slots_needed(skb, &hash);
 	if (unlikely(!q->plain) && !(q->up && xpv_netback_wanted(vif, skb->data))) {
 		xpv_netback_flush(q);
 		goto drop;
@@ -280,7 +321,7 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	q->draining = false;
 
 	skb_tx_timestamp(skb);
-	put_packet(q, skb);
+	put_packet(q, skb, &hash);
 	if (flush_now(q, txq))
 		xpv_netback_flush(q);
 	return NETDEV_TX_OK;
