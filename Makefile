@@ -65,7 +65,7 @@ $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := tests/rogue/rogue.c tests/rogue/script.c
+rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \
