@@ -12,6 +12,8 @@
 . /run/lab/dom0/blkfront.sh
 # shellcheck source=tests/lab/dom0/net.sh
 . /run/lab/dom0/net.sh
+# shellcheck source=tests/lab/dom0/netctl.sh
+. /run/lab/dom0/netctl.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -277,6 +279,7 @@ pairing() {
 		verdict net-payload net_payload
 		verdict net-ipv6 net_ipv6
 		net_features
+		net_control
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net
