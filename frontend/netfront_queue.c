@@ -86,6 +86,7 @@ static int open_channels(struct xpv_netfront_queue *q, bool split)
 void xpv_netfront_queue_release(struct xpv_netfront_queue *q)
 {
 	xpv_netfront_rx_release(q);
+	xpv_netfront_release_static(q);
 	xpv_netfront_tx_release(q);
 	xpv_ring_detach(&q->rx.ring);
 	xpv_ring_detach(&q->tx.ring);
@@ -140,6 +141,8 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 		now.xdp_drops = u64_stats_read(&count->xdp_drops);
 		now.xdp_tx = u64_stats_read(&count->xdp_tx);
 		now.xdp_redirects = u64_stats_read(&count->xdp_redirects);
+		now.grants = u64_stats_read(&count->grants);
+		now.statics = u64_stats_read(&count->statics);
 	} while (u64_stats_fetch_retry(&count->syncp, start));
 	sum->packets += now.packets;
 	sum->bytes += now.bytes;
@@ -149,6 +152,8 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 	sum->xdp_drops += now.xdp_drops;
 	sum->xdp_tx += now.xdp_tx;
 	sum->xdp_redirects += now.xdp_redirects;
+	sum->grants += now.grants;
+	sum->statics += now.statics;
 }
 
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
@@ -194,14 +199,15 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 	close_channels(q);
 }
 
-int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref)
+int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref, bool readonly)
 {
 	int err;
 
 	*page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!*page)
 		return -ENOMEM;
-	err = gnttab_grant_foreign_access(np->xbdev->otherend_id, xen_page_to_gfn(*page), 1);
+	err = gnttab_grant_foreign_access(np->xbdev->otherend_id, xen_page_to_gfn(*page),
+					  readonly);
 	if (err < 0) {
 		__free_page(*page);
 		return err;

@@ -20,6 +20,8 @@
 . /run/lab/dom0/netpath.sh
 # shellcheck source=tests/lab/dom0/netxdp.sh
 . /run/lab/dom0/netxdp.sh
+# shellcheck source=tests/lab/dom0/netctl.sh
+. /run/lab/dom0/netctl.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -300,6 +302,7 @@ pairing() {
 		net_features
 		net_path
 		net_xdp_tests
+		net_control
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		verdict detach-busy-net detach_busy_net
