@@ -373,6 +373,12 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q);
 /* Rings, grants and channels, @split: two of them. Returns 0, or an error and nothing is taken. */
 int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split);
+/* Whose lock is that of @q's transmit direction. */
+static inline struct netdev_queue *xpv_netfront_txq(const struct xpv_netfront_queue *q)
+{
+	return netdev_get_tx_queue(q->front->netdev, q->id);
+}
+
 /* One more of @counter, a member of @count. Whoever owns that direction. */
 static inline void xpv_netfront_count(struct xpv_netfront_count *count, u64_stats_t *counter)
 {
@@ -394,6 +400,9 @@ void xpv_netfront_eoi(struct xpv_netfront_channel *ch, int who);
 /* A new zeroed page that the backend may read, or also write. Returns 0, or an error and none. */
 int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref,
 		      bool readonly);
+/* Buffers of @size bytes for every id. Returns 0, or an error and what there is by then in @c. */
+int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size);
+void xpv_netfront_free_copies(struct xpv_netfront_copies *c);
 /* @n grant references to @ref. Returns 0, or an error and none. */
 int xpv_netfront_claim(grant_ref_t *ref, u32 n);
 /* Keep @skb allocated until the backend lets go of its page granted as @gref. Process context. */
@@ -413,9 +422,6 @@ int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **fr
 /* Say XPV_NET_EXTRA_MCAST_* of @addr. Returns 0, or -EAGAIN while there is no room. Process context. */
 int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr);
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget);
-/* Buffers of @size bytes for every id. Returns 0, or an error and what there is by then in @c. */
-int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size);
-void xpv_netfront_free_copies(struct xpv_netfront_copies *c);
 int xpv_netfront_tx_connect(struct xpv_netfront_queue *q);
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q);
 

@@ -158,7 +158,7 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 
 	ASSERT_RTNL();
 	q->started = true;
@@ -177,7 +177,7 @@ void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
 
 void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 
 	ASSERT_RTNL();
 	/* No sender comes past this. */
@@ -214,6 +214,28 @@ int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *
 	}
 	*ref = err;
 	return 0;
+}
+
+int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size)
+{
+	u32 pages = XPV_NETFRONT_SLOTS * size / XPV_PAGE_SIZE;
+	int err;
+
+	c->size = size;
+	for (; c->pages < pages; c->pages++) {
+		err = xpv_netfront_show(q->front, &c->page[c->pages], &c->ref[c->pages], true);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void xpv_netfront_free_copies(struct xpv_netfront_copies *c)
+{
+	while (c->pages) {
+		c->pages--;
+		gnttab_end_foreign_access(c->ref[c->pages], c->page[c->pages]);
+	}
 }
 
 int xpv_netfront_claim(grant_ref_t *ref, u32 n)

@@ -47,7 +47,7 @@ static int add(struct xpv_netfront_queue *q, const struct xpv_netfront_rxbuf *bu
 static void begin_tx(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	/* What isn't trusted is sent copies anyhow. */
 	struct xpv_netfront_copies *c = q->front->untrusted ? &tx->own : &tx->kept;
 

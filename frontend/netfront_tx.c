@@ -42,11 +42,6 @@ struct packing {
 	u32 statics;	/* slots whose page the backend keeps mapped */
 };
 
-static struct netdev_queue *queue_of(struct xpv_netfront_queue *q)
-{
-	return netdev_get_tx_queue(q->front->netdev, q->id);
-}
-
 /* There is one: ids in use and extras together are the ring's unanswered slots. */
 static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
 {
@@ -237,8 +232,9 @@ static bool pack(struct packing *p)
 
 int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
 {
+	struct packing p = { .queue = q, .first = true };	/* its failure is to be noticed */
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	struct xpv_net_txreq req = { .flags = XPV_NET_TX_EXTRA };
 	struct xpv_net_extra extra = { .type = type };
 	int err = -EAGAIN;
@@ -246,13 +242,9 @@ int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
 	u64_to_ether_addr(addr, extra.mcast.addr);
 	__netif_tx_lock_bh(txq);
 	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
-		req.id = tx->free_id[--tx->free_ids];
-		tx->slot[req.id].state = XPV_NETFRONT_MESSAGE;
-		/* Its failure is one to be noticed. */
-		tx->slot[req.id].first = true;
+		req.id = take_id(&p, XPV_NETFRONT_MESSAGE);
 		memcpy(xpv_front_next(&tx->ring), &req, sizeof(req));
-		memcpy(xpv_front_next(&tx->ring), &extra, sizeof(extra));
-		tx->extras++;
+		put_extra(tx, &extra);
 		if (xpv_front_publish(&tx->ring))
 			notify_remote_via_irq(tx->channel->irq);
 		err = 0;
@@ -318,7 +310,7 @@ static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_ne
 static void reap(struct xpv_netfront_queue *q, int budget)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	u32 n = xpv_front_pending(&tx->ring), packets = 0, bytes = 0;
 	struct xpv_net_txrsp rsp;
 	const char *wrong = NULL;
@@ -350,7 +342,7 @@ static u32 worth_an_event(struct xpv_netfront_queue *q, u32 open)
 	u32 frames = READ_ONCE(tx->moderation.set->frames);
 
 	/* The queue stands still until then. */
-	if (READ_ONCE(tx->moderation.set->usecs) && !netif_xmit_stopped(queue_of(q)))
+	if (READ_ONCE(tx->moderation.set->usecs) && !netif_xmit_stopped(xpv_netfront_txq(q)))
 		return xpv_moderation_ahead(&tx->moderation, true);
 	return frames ? min(open, frames) : max(min(open, XPV_NET_MAX_SLOTS), open / 2);
 }
@@ -361,7 +353,7 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct xpv_ring *ring = &tx->ring;
 
-	while (tx->waiting || netif_xmit_stopped(queue_of(q))) {
+	while (tx->waiting || netif_xmit_stopped(xpv_netfront_txq(q))) {
 		u32 pending = xpv_front_pending(ring);
 		u32 open = xpv_front_inflight(ring) - pending;
 
@@ -411,7 +403,7 @@ static bool send(struct xpv_netfront_queue *q, struct sk_buff *skb)
 	if (pack(&p)) {
 		tx->waiting++;
 		count_sent(tx, &p);
-		return __netdev_tx_sent_queue(queue_of(q), p.size, more);
+		return __netdev_tx_sent_queue(xpv_netfront_txq(q), p.size, more);
 	}
 	count_sent(tx, &p);
 	dev_consume_skb_any(skb);
@@ -432,7 +424,7 @@ static void show(struct xpv_netfront_queue *q, bool now)
 	bool notify;
 
 	if (unlikely(xpv_front_free(ring) < XPV_NETFRONT_ROOM)) {
-		netif_tx_stop_queue(queue_of(q));
+		netif_tx_stop_queue(xpv_netfront_txq(q));
 		now = true;
 	}
 	if (!now)
@@ -508,7 +500,7 @@ int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **fr
 			     bool flush)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	int i = -ENETDOWN;
 
 	__netif_tx_lock(txq, smp_processor_id());
@@ -527,7 +519,7 @@ int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **fr
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
 {
 	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, tx.napi);
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 
 	__netif_tx_lock(txq, smp_processor_id());
 	reap(q, budget);
@@ -583,29 +575,7 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 	}
 	tx->free_ids = 0;
 	tx->waiting = 0;
-	netdev_tx_reset_queue(queue_of(q));
-}
-
-int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size)
-{
-	u32 pages = XPV_NETFRONT_SLOTS * size / XPV_PAGE_SIZE;
-	int err;
-
-	c->size = size;
-	for (; c->pages < pages; c->pages++) {
-		err = xpv_netfront_show(q->front, &c->page[c->pages], &c->ref[c->pages], true);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-void xpv_netfront_free_copies(struct xpv_netfront_copies *c)
-{
-	while (c->pages) {
-		c->pages--;
-		gnttab_end_foreign_access(c->ref[c->pages], c->page[c->pages]);
-	}
+	netdev_tx_reset_queue(xpv_netfront_txq(q));
 }
 
 /* What it took before an error is left to the release. */
