@@ -18,7 +18,7 @@ xdp_on() {
 }
 
 xdp_off() {
-	guest 'kill $(cat /tmp/xdp.pid); for i in $(seq 50); do kill -0 $(cat /tmp/xdp.pid) || exit 0; sleep 0.1; done; exit 1' || { echo "the program stays"; return 1; }
+	guest 'kill $(cat /tmp/xdp.pid) || exit; for i in $(seq 50); do kill -0 $(cat /tmp/xdp.pid) 2>/dev/null || exit 0; sleep 0.1; done; exit 1' || { echo "the program stays"; return 1; }
 	until_ok 20 xdp_forgotten || { echo "headroom is asked for without a program"; return 1; }
 	until_ok 20 guest 'ping -q -c 1 -W 1 10.0.1.1' || { echo "no ping without the program"; return 1; }
 }
