@@ -8,6 +8,7 @@
 #include "netback.h"
 
 #include <linux/moduleparam.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <xen/events.h>
 
@@ -78,6 +79,7 @@ static void serve(struct work_struct *work)
 		if (xpv_back_publish(&ctl->ring))
 			notify_remote_via_irq(ctl->irq);
 		ctl->worked = true;
+		cond_resched();
 	}
 	if (n == ctl->ring.size || xpv_back_rearm(&ctl->ring, 1)) {
 		schedule_work(&ctl->work);
