@@ -15,10 +15,10 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd blkd_xenbus
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
-	store.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
+	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
 # Static: their versions would otherwise be those of the machine that builds.
 URING := -l:liburing.a
@@ -27,9 +27,9 @@ daemon_sources := $(wildcard userspace-backend/*.c)
 blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
 blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
-stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan
+stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench clean
+.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench bench-backends clean
 
 all: modules user
 
@@ -43,6 +43,7 @@ help:
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
+	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'make xdp                 the XDP programs that it attaches to them'
@@ -99,6 +100,8 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
 $(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+$(O)/unit/test_blkd_xenbus: of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
@@ -117,6 +120,12 @@ $(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
 		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
+
+# The daemon's threads, and the frontend's, on what they share.
+$(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources) $(loop) $(ring) $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(THREADS) \
+		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
 rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c
@@ -138,7 +147,7 @@ unit: $(units)
 	$(Q)tests/run-units.sh $^
 
 stress: $(stress)
-	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan
+	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan
 
 lint:
 	$(Q)tests/lint.sh
@@ -154,6 +163,9 @@ check-long:
 
 bench:
 	$(Q)tests/bench/bench.sh
+
+bench-backends:
+	$(Q)tests/bench/backends.sh
 
 clean:
 	$(Q)rm -rf $(O)

@@ -46,6 +46,9 @@ unpaired() {
 	done
 }
 
+# In the lab a file that bash does not take is a file whose tests are not played.
+bad_shell() { tracked '*.sh' | while read -r f; do bash -n "$f" 2>&1; done; }
+
 long_files() { tracked '*.c' '*.h' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'; }
 
 # The lab's files are read by one shell: of two functions of a name, one would be lost.
@@ -62,5 +65,6 @@ rule backend-apart grep -rnE 'include [<"].*(netfront|blkfront)' backend
 rule frontend-apart grep -rnE 'include [<"].*(netback|blkback)' frontend
 rule lab-names same_name
 rule userspace-apart grep -rnE 'include [<"](net|blk)(back|front)' userspace-backend
+rule shell-syntax bad_shell
 rule file-size long_files
 exit $status

@@ -23,6 +23,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "store.h"
 
@@ -63,6 +64,17 @@ void logf_(int priority, const char *format, ...) __attribute__((format(printf, 
 #define log_warning(...) logf_(4, __VA_ARGS__)
 #define log_info(...)	logf_(6, __VA_ARGS__)
 
+/* --- any thread --- */
+
+/* Of a clock that never goes back. */
+static inline u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
 /* --- loop.c: the main thread's loop --- */
 
 /* Call @fn(@arg) when @fd is readable, until it is removed. Returns 0 or a negative errno. */
@@ -83,7 +95,7 @@ struct disk_stats {
 	u64 reads, writes, flushes, discards;	/* requests taken */
 	u64 read_sectors, write_sectors;	/* of 512 bytes */
 	u64 errors;				/* answered with an error */
-	u64 waits;				/* requests that waited for a buffer */
+	u64 waits;				/* times that there was no memory for one */
 	u64 events, notifies;			/* from and to the frontend */
 	u64 inflight;				/* now */
 };
@@ -119,10 +131,13 @@ struct disk {
 	bool readonly, cdrom, removable, discard_enabled;
 	bool online;		/* the toolstack wants it */
 	bool dirty;		/* a watch has told of it */
-	bool came;		/* the frontend has been Connected to what is connected now */
+	bool came;		/* the frontend has gone on since we connected, or tried to */
 	bool anew;		/* to be closed first, before it is connected again */
 	bool recovering;	/* waits for its store, to go on where a process before us was */
-	unsigned int retries, complaints;
+	bool told;		/* that it still waits */
+	u64 recovering_since, retry_at;	/* ns */
+	unsigned int complaints;
+	u64 complained;		/* since when they are counted */
 
 	/* disk.c: */
 	struct store store;	/* open if store.ops */
@@ -148,7 +163,8 @@ struct disk *disk_next(struct disk *d);
 
 /*
  * Open the store that the node's `params` name, and connect if the frontend waits for it.
- * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing.
+ * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing. On 0
+ * the disk may be gone: the toolstack had removed it.
  */
 int disk_open_store(struct disk *d, char *why);
 

@@ -4,7 +4,6 @@
 #include "queue.h"
 
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct disk *disks;
@@ -149,6 +148,7 @@ void disk_measure(struct disk *d)
 		.blocks_join = true,
 		.readonly = d->readonly,
 		.flush = s->flush,
+		.barrier = s->flush,
 		.discard = s->discard && d->discard_enabled,
 	};
 }
@@ -162,13 +162,20 @@ static int start_queues(struct disk *d, const struct ring_info *info, unsigned i
 	next_worker = (next_worker + n) % nr_workers;
 	while (d->nr_queues < n) {
 		unsigned int i = d->nr_queues;
+		unsigned int w = d->store.one_worker ? first : (first + i) % nr_workers;
 
-		d->queue[i] = queue_start(d, i, &workers[(first + i) % nr_workers], &info[i], recover, &err);
+		d->queue[i] = queue_start(d, i, &workers[w], &info[i], recover, &err);
 		if (!d->queue[i])
 			return err;
 		d->nr_queues++;
 	}
 	return 0;
+}
+
+static void keep_limits(struct disk *d)
+{
+	*journal_limits(d->journal) = (struct journal_limits){ d->rate_requests.per_second,
+							       d->rate_bytes.per_second };
 }
 
 int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, bool recover)
@@ -180,6 +187,10 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 	d->journal = recover ? journal_find(d->name, n, slots) : journal_make(d->name, n, slots);
 	if (!d->journal)
 		return recover ? -EPROTO : -errno;
+	if (recover)
+		disk_set_limits(d, journal_limits(d->journal)->requests, journal_limits(d->journal)->bytes);
+	else
+		keep_limits(d);
 	err = start_queues(d, info, n, recover);
 	if (!err)
 		return 0;
@@ -229,14 +240,6 @@ int disk_disconnect(struct disk *d, bool keep)
 
 /* --- what is asked from outside --- */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
-
 void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
 {
 	pthread_mutex_lock(&d->rate_lock);
@@ -244,6 +247,8 @@ void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
 	xpv_rate_set(&d->rate_bytes, bytes, now_ns());
 	WRITE_ONCE(d->limited, iops || bytes);
 	pthread_mutex_unlock(&d->rate_lock);
+	if (d->journal)
+		keep_limits(d);
 }
 
 void disk_stats(const struct disk *d, struct disk_stats *sum)

@@ -38,7 +38,7 @@ int disk_disconnect(struct disk *d, bool keep);
 /* Any thread: look at the disks that are being drained. */
 void disks_drained(void);
 
-/* A worker has left word, bits of enum disk_news, or the disk may have drained. xenbus.c has it, and tests. */
+/* A worker has left word, bits of enum disk_news, or @d may have drained. xenbus.c's, or a test's. */
 void disk_news(struct disk *d, u32 news);
 
 #endif

@@ -37,7 +37,7 @@ static bool write_geometry(struct disk *d, xs_transaction_t t)
 	     node_write(t, d->path, "physical-sector-size", "%u", s->physical) &&
 	     node_write(t, d->path, "info", "%u", info) &&
 	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
-	     node_write(t, d->path, "feature-barrier", "0") &&
+	     node_write(t, d->path, "feature-barrier", "%u", d->limits.barrier) &&
 	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
 	if (ok && d->limits.discard)
 		ok = node_write(t, d->path, "discard-granularity", "%u", s->discard) &&
@@ -52,14 +52,10 @@ bool handshake_geometry(struct disk *d)
 	xs_transaction_t t;
 
 	do {
-		t = xs_transaction_start(node_store);
+		t = node_begin(d->path);
 		if (!t)
 			return false;
-		if (!write_geometry(d, t)) {
-			xs_transaction_end(node_store, t, true);
-			return false;
-		}
-		if (xs_transaction_end(node_store, t, false))
+		if (node_end(t, write_geometry(d, t)))
 			return true;
 	} while (errno == EAGAIN);
 	return false;

@@ -15,7 +15,8 @@ struct head {
 	u32 entry_bytes;
 	u32 queues;
 	u32 slots;
-	u32 pad[12];
+	struct journal_limits limits;
+	u32 pad[8];
 };
 
 static size_t ring_bytes(u32 slots)
@@ -99,6 +100,11 @@ struct journal *journal_find(const char *name, u32 queues, u32 slots)
 		return j;
 	journal_close(j, false);
 	return NULL;
+}
+
+struct journal_limits *journal_limits(struct journal *j)
+{
+	return &((struct head *)j->map)->limits;
 }
 
 struct journal_ring *journal_ring(struct journal *j, u32 queue)

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The main thread's loop: descriptors in one epoll, and things to be done later in one of them. */
+/* The main thread's loop: descriptors in one epoll, one of them a timer for all that is to be done later. */
 #include "daemon.h"
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-
-#define MOST_FDS	1024
 
 struct source {
 	void (*fn)(void *arg);
@@ -14,24 +12,45 @@ struct source {
 };
 
 struct later {
+	struct later *next;
 	struct source what;
-	int fd;
+	u64 at;			/* ns */
 };
 
-static struct source source[MOST_FDS];
-static int epoll_fd = -1;
+static struct source *source;	/* of each descriptor */
+static int sources;
+static struct later *laters;	/* the first to come first */
+static int epoll_fd = -1, timer_fd = -1;
 static bool ended;
+
+static int make_room(int fd)
+{
+	int n = (fd | 63) + 1;
+	struct source *more;
+
+	if (fd < sources)
+		return 0;
+	more = realloc(source, (size_t)n * sizeof(*source));
+	if (!more)
+		return -ENOMEM;
+	memset(more + sources, 0, (size_t)(n - sources) * sizeof(*source));
+	source = more;
+	sources = n;
+	return 0;
+}
 
 int loop_add(int fd, void (*fn)(void *arg), void *arg)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+	int err;
 
 	if (epoll_fd < 0)
 		epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		return -errno;
-	if (fd >= MOST_FDS)
-		return -EMFILE;
+	err = make_room(fd);
+	if (err)
+		return err;
 	source[fd] = (struct source){ fn, arg };
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
@@ -42,42 +61,71 @@ void loop_remove(int fd)
 	source[fd].fn = NULL;
 }
 
+/* Setting the timer takes back what it has to tell. */
+static void set_timer(void)
+{
+	struct itimerspec to = { 0 };
+
+	if (laters) {
+		to.it_value.tv_sec = (time_t)(laters->at / 1000000000u);
+		to.it_value.tv_nsec = (long)(laters->at % 1000000000u);
+	}
+	timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &to, NULL);
+}
+
+/* One at a time: the timer goes off at once if it is time for another. */
 static void late(void *arg)
 {
-	struct later *l = arg;
-	struct source what = l->what;
+	struct later *l = laters;
+	struct source what;
 
-	loop_remove(l->fd);
-	close(l->fd);
+	(void)arg;
+	if (!l || l->at > now_ns()) {
+		set_timer();
+		return;
+	}
+	what = l->what;
+	laters = l->next;
 	free(l);
+	set_timer();
 	what.fn(what.arg);
+}
+
+static int make_timer(void)
+{
+	int err;
+
+	if (timer_fd >= 0)
+		return 0;
+	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (timer_fd < 0)
+		return -errno;
+	err = loop_add(timer_fd, late, NULL);
+	if (err) {
+		close(timer_fd);
+		timer_fd = -1;
+	}
+	return err;
 }
 
 int loop_after(unsigned int ms, void (*fn)(void *arg), void *arg)
 {
-	struct itimerspec at = { .it_value = { ms / 1000, (long)(ms % 1000) * 1000000 + 1 } };
-	struct later *l = malloc(sizeof(*l));
-	int err;
+	struct later *l, **at;
+	int err = make_timer();
 
+	if (err)
+		return err;
+	l = malloc(sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->what = (struct source){ fn, arg };
-	l->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (l->fd < 0) {
-		err = -errno;
-		goto err_free;
-	}
-	timerfd_settime(l->fd, 0, &at, NULL);
-	err = loop_add(l->fd, late, l);
-	if (err)
-		goto err_close;
+	l->at = now_ns() + ms * 1000000ull;
+	for (at = &laters; *at && (*at)->at <= l->at; at = &(*at)->next)
+		;
+	l->next = *at;
+	*at = l;
+	set_timer();
 	return 0;
-
-err_close:
-	close(l->fd);
-err_free:
-	free(l);
-	return err;
 }
 
 void loop_run(void)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define CONFIG_FILE	"/etc/xpv-blkd.conf"
+#define HELD_S		5u	/* stores that answer nothing for so long are not waited for */
 
 struct config config;
 
@@ -60,11 +61,35 @@ static void reload(void)
 	notify("READY=1");
 }
 
-/* As if killed: who comes next finds in the journals what was in flight. */
-static void give_up(void *arg)
+static u64 in_flight(void)
 {
+	struct disk_stats s;
+	struct disk *d;
+	u64 n = 0;
+
+	for (d = disk_next(NULL); d; d = disk_next(d)) {
+		disk_stats(d, &s);
+		n += s.inflight;
+	}
+	return n;
+}
+
+/*
+ * Once a second: what is left may be held by stores that do not answer, and the other guests wait.
+ * Then it is as if we had been killed: who comes next finds in the journals what was in flight.
+ */
+static void watch_drain(void *arg)
+{
+	static unsigned int waited, held;
+	static u64 before = UINT64_MAX;
+	u64 now = in_flight();
+
 	(void)arg;
-	log_warning("requests are still in flight after %u s, ending all the same", config.drain_s);
+	held = now == before ? held + 1 : 0;
+	before = now;
+	if (++waited < config.drain_s && held < HELD_S && !loop_after(1000, watch_drain, NULL))
+		return;
+	log_warning("%llu requests are still in flight, ending all the same", (unsigned long long)now);
 	_exit(0);
 }
 
@@ -81,7 +106,7 @@ static void take_signal(void *arg)
 	} else if (!stopping) {
 		stopping = true;
 		notify("STOPPING=1");
-		loop_after(config.drain_s * 1000, give_up, NULL);
+		loop_after(1000, watch_drain, NULL);
 		xenbus_drain(loop_end);
 	}
 }

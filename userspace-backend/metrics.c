@@ -29,7 +29,7 @@ static const struct line {
 	  "op=\"read\"", OF(read_sectors, 512) },
 	{ NULL, NULL, NULL, NULL, "op=\"write\"", OF(write_sectors, 512) },
 	{ "xpv_blkd_errors", "counter", NULL, "Requests answered with an error.", NULL, OF(errors, 1) },
-	{ "xpv_blkd_waits", "counter", NULL, "Requests that waited for a buffer.", NULL, OF(waits, 1) },
+	{ "xpv_blkd_waits", "counter", NULL, "Times that requests waited for a buffer.", NULL, OF(waits, 1) },
 	{ "xpv_blkd_events", "counter", NULL, "Wake-ups by the guest.", NULL, OF(events, 1) },
 	{ "xpv_blkd_notifies", "counter", NULL, "Wake-ups of the guest.", NULL, OF(notifies, 1) },
 	{ "xpv_blkd_inflight_requests", "gauge", "requests", "Requests taken and not answered yet.",

@@ -19,14 +19,6 @@
 #define MOST_PHYSICAL	4096u
 #define MOST_UNIT	(1u << 20)	/* of discards */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * SECOND + (u64)t.tv_nsec;
-}
-
 /* --- jobs --- */
 
 static void finish(struct nbd *nbd, struct job *job, int err)
@@ -118,7 +110,11 @@ static struct conn *least_loaded(struct nbd *nbd)
 
 /* --- connections --- */
 
-/* It is of no use any more; what it had is issued again. */
+/*
+ * It is of no use any more; what it had is issued again. The server may still be at work on that: the data
+ * is the same, so the one who could be overtaken is a guest that writes there again after the
+ * answer. No client that connects again can rule that out; servers end what a connection left behind.
+ */
 static void drop(struct conn *c)
 {
 	struct job *job;
@@ -174,8 +170,6 @@ static void start_connecting(struct conn *c)
 	}
 	c->state = CONN_COMING;
 	c->again = now_ns() + c->nbd->timeout;
-	/* A read that fails is answered without data: nobody looks into the buffer. */
-	nbd_set_pread_initialize(c->handle, false);
 	/* Of keys, for TLS. */
 	nbd_set_uri_allow_local_file(c->handle, true);
 	if (nbd_aio_connect_uri(c->handle, c->nbd->uri))

@@ -46,6 +46,45 @@ u32 node_number_or(const char *dir, const char *key, u32 missing)
 	return node_number(dir, key, &value) ? missing : value;
 }
 
+xs_transaction_t node_begin(const char *dir)
+{
+	xs_transaction_t t = xs_transaction_start(node_store);
+	char path[PATH_BYTES];
+	void *front;
+
+	if (!t)
+		return XBT_NULL;
+	front = join(path, dir, "frontend") ? xs_read(node_store, t, path, NULL) : NULL;
+	free(front);
+	if (front)
+		return t;
+	xs_transaction_end(node_store, t, true);
+	errno = ENOENT;
+	return XBT_NULL;
+}
+
+bool node_end(xs_transaction_t t, bool keep)
+{
+	if (keep)
+		return xs_transaction_end(node_store, t, false);
+	xs_transaction_end(node_store, t, true);
+	errno = EIO;
+	return false;
+}
+
+static bool write_alone(const char *dir, const char *path, const char *value)
+{
+	do {
+		xs_transaction_t t = node_begin(dir);
+
+		if (!t)
+			return false;
+		if (node_end(t, xs_write(node_store, t, path, value, (unsigned int)strlen(value))))
+			return true;
+	} while (errno == EAGAIN);
+	return false;
+}
+
 bool node_write(xs_transaction_t t, const char *dir, const char *key, const char *format, ...)
 {
 	char path[PATH_BYTES], value[PATH_BYTES];
@@ -54,5 +93,8 @@ bool node_write(xs_transaction_t t, const char *dir, const char *key, const char
 	va_start(args, format);
 	vsnprintf(value, sizeof(value), format, args);
 	va_end(args);
-	return join(path, dir, key) && xs_write(node_store, t, path, value, (unsigned int)strlen(value));
+	if (!join(path, dir, key))
+		return false;
+	return t ? xs_write(node_store, t, path, value, (unsigned int)strlen(value)) :
+		   write_alone(dir, path, value);
 }

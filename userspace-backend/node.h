@@ -18,6 +18,14 @@ int node_number(const char *dir, const char *key, u32 *value);
 /* The same, or @missing if there is none. */
 u32 node_number_or(const char *dir, const char *key, u32 missing);
 
+/*
+ * A transaction on a backend's @dir, 0 if there is no such: what the toolstack has removed must not
+ * be made anew by writing to it. The end of it: false and errno EAGAIN says to do it again.
+ */
+xs_transaction_t node_begin(const char *dir);
+bool node_end(xs_transaction_t t, bool keep);
+
+/* Part of @t, or of one of its own, by XBT_NULL. */
 bool node_write(xs_transaction_t t, const char *dir, const char *key, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

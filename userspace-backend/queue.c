@@ -19,6 +19,19 @@ static void list_all(struct queue *q)
 	}
 }
 
+/* In the order in which they came off the ring: a barrier may be among them. */
+static void list_in_order(struct queue *q, struct request *r)
+{
+	struct request **at = &q->again.first;
+
+	while (*at && (s32)((*at)->entry->taken - r->entry->taken) < 0)
+		at = &(*at)->next;
+	r->next = *at;
+	*at = r;
+	if (!r->next)
+		q->again.last = &r->next;
+}
+
 /*
  * Go on from the journal. What the frontend shows of our own index can't do more than make us carry out
  * again what was done, or find that it can't be true.
@@ -33,7 +46,7 @@ static int recover(struct queue *q)
 
 		if (journal_inflight(q->journal, r->entry, rsp_prod)) {
 			r->entry->state = ENTRY_TAKEN;
-			list_add(&q->again, r);
+			list_in_order(q, r);
 			n++;
 		} else {
 			r->entry->state = ENTRY_FREE;
@@ -87,8 +100,8 @@ err_detach:
 	return err;
 }
 
-struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w, const struct ring_info *info,
-			  bool recovers, int *err)
+struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
+			  const struct ring_info *info, bool recovers, int *err)
 {
 	struct queue *q = calloc(1, sizeof(*q));
 	void *shared;
@@ -209,7 +222,7 @@ void queue_set_limits(struct queue *q, const struct xpv_blk_limits *limits)
  */
 bool queue_arm(struct queue *q)
 {
-	if (q->stopping || q->waits)
+	if (q->stopping || queue_holds(q))
 		return false;
 	if (xpv_back_rearm(&q->ring, 1))
 		return true;

@@ -4,9 +4,9 @@
  *
  *   ring --take--> [again] --copy in--> store --done--> [done] --copy out, answer--> ring
  *
- * @again holds what came off the ring and could not go on yet, for want of memory, and after a
- * restart what was in flight before. The worker's, but for what the main thread does before it is started and
- * after it has drained.
+ * @again holds what came off the ring and could not go on yet, for want of memory or
+ * because of a barrier, and after a restart what was in flight before. All is the worker's, but for
+ * what the main thread does before it is started and after it has drained.
  */
 #ifndef XPV_BLKD_QUEUE_H
 #define XPV_BLKD_QUEUE_H
@@ -28,8 +28,7 @@ struct request {
 	struct xpv_blk_seg *seg;	/* its segments: in the entry, or in @page */
 	struct xpv_blk_seg *page;	/* an indirect request's segments, copied; NULL for none */
 	int err;
-	bool described;		/* seg is checked */
-	bool flushed;		/* a flush that brings data: now the data */
+	u8 stage;		/* of a flush or barrier, see request.c */
 };
 
 struct request_list {
@@ -107,6 +106,8 @@ struct queue {
 	struct request *request;	/* one for each slot */
 	struct request_list free, again, done;
 	u32 inflight;		/* taken, not answered */
+	u32 stored;		/* of these, with the store */
+	bool barrier;		/* one is with the store, and nothing else */
 
 	struct event timer;	/* of a limit */
 	struct __kernel_timespec timer_at;
@@ -118,6 +119,12 @@ struct queue {
 	struct disk_stats stats;	/* each atomic, written by the worker */
 };
 
+/* It takes nothing now, whatever is on the ring; its timer, or an answer, brings the next turn. */
+static inline bool queue_holds(const struct queue *q)
+{
+	return q->waits || q->again.first;
+}
+
 /* --- queue.c --- */
 
 /*
@@ -125,8 +132,8 @@ struct queue {
  * goes on where its journal ends. Returns NULL and *@err: -EIO an impossible ring, -EPROTO one
  * that does not agree with its journal, or another negative errno.
  */
-struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w, const struct ring_info *info,
-			  bool recover, int *err);
+struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
+			  const struct ring_info *info, bool recover, int *err);
 
 /* Main thread: take no more requests. disks_drained() is called when the last has been answered. */
 void queue_stop(struct queue *q);

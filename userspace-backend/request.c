@@ -9,7 +9,6 @@
  */
 #include "queue.h"
 
-#include <time.h>
 
 #define LARGEST		(XPV_BLK_MAX_SEGS * XPV_PAGE_SIZE)
 #define LONGEST_WAIT	100000000ull	/* ns: a limit may be lifted meanwhile */
@@ -78,17 +77,9 @@ static void copy_data(struct request *r, bool to)
 
 /* --- limits --- */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
-
 static void waited(struct event *ev, int res, u32 flags)
 {
-	struct queue *q = (struct queue *)((char *)ev - offsetof(struct queue, timer));
+	struct queue *q = event_of(ev, struct queue, timer);
 
 	(void)res;
 	(void)flags;
@@ -136,22 +127,15 @@ static u32 allowed(struct queue *q)
 	return requests < QUEUE_ROUND ? (u32)requests : QUEUE_ROUND;
 }
 
-static void charge(struct queue *q, const struct request *r, u32 n)
+/* Requests as they are taken, whatever becomes of them; bytes when it is known how many they are. */
+static void charge(struct disk *d, u32 requests, u64 bytes)
 {
-	u64 now = now_ns(), bytes = 0;
+	u64 now = now_ns();
 
-	for (; r; r = r->next) {
-		const struct xpv_blk_req *req = &r->entry->req;
-
-		if (req->indirect)
-			bytes += (u64)req->nr_segs * XPV_PAGE_SIZE;
-		else if (req->op != XPV_BLK_DISCARD && !r->err)
-			bytes += data_bytes(req);
-	}
-	pthread_mutex_lock(&q->disk->rate_lock);
-	xpv_rate_charge(&q->disk->rate_requests, n, now);
-	xpv_rate_charge(&q->disk->rate_bytes, bytes, now);
-	pthread_mutex_unlock(&q->disk->rate_lock);
+	pthread_mutex_lock(&d->rate_lock);
+	xpv_rate_charge(&d->rate_requests, requests, now);
+	xpv_rate_charge(&d->rate_bytes, bytes, now);
+	pthread_mutex_unlock(&d->rate_lock);
 }
 
 /* --- from the ring --- */
@@ -168,6 +152,7 @@ static void count(struct disk_stats *s, const struct xpv_blk_req *req)
 		stat_add(&s->write_sectors, req->nr_sectors);
 		break;
 	case XPV_BLK_FLUSH:
+	case XPV_BLK_BARRIER:
 		stat_add(&s->flushes, 1);
 		break;
 	case XPV_BLK_DISCARD:
@@ -181,7 +166,6 @@ static u32 take(struct queue *q, struct request_list *batch)
 {
 	bool limited = READ_ONCE(q->disk->limited);
 	u32 i, n, most = unlikely(limited) ? allowed(q) : QUEUE_ROUND;
-	struct request **first = batch->last;
 
 	n = xpv_back_pending(&q->ring);
 	if (n > most)
@@ -206,7 +190,7 @@ static u32 take(struct queue *q, struct request_list *batch)
 	WRITE_ONCE(q->journal->cons, q->ring.cons);
 	q->inflight += n;
 	if (unlikely(limited))
-		charge(q, *first, n);
+		charge(q->disk, n, 0);
 	return n;
 }
 
@@ -235,13 +219,13 @@ static void check(struct queue *q, struct request_list *batch)
 
 	list_init(&checked);
 	while ((r = list_take(batch))) {
-		int err = r->described ? 0 : xpv_blk_check(&r->entry->req, &q->limits);
+		int err = xpv_blk_check(&r->entry->req, &q->limits);
 
 		if (unlikely(err)) {
 			finish(r, err);
 			continue;
 		}
-		if (r->entry->req.indirect && !r->described && !full) {
+		if (r->entry->req.indirect && !full) {
 			full = !fetch_segments(r);
 			fetch |= !full;
 		}
@@ -250,9 +234,8 @@ static void check(struct queue *q, struct request_list *batch)
 	if (fetch)
 		copy_all(q->worker);
 	while ((r = list_take(&checked))) {
-		if (r->page && !r->described && !r->err)
+		if (r->page && !r->err)
 			r->err = xpv_blk_check_segs(&r->entry->req, r->seg, r->entry->req.nr_segs, &q->limits);
-		r->described = true;
 		list_add(r->err ? &q->done : batch, r);
 	}
 }
@@ -267,7 +250,6 @@ static void postpone(struct request *r)
 		arena_free(r->q->arena, r->page, XPV_PAGE_SIZE);
 	r->page = NULL;
 	r->seg = r->entry->req.seg;
-	r->described = false;
 }
 
 /* Give each of @batch the memory its data passes through, and copy in what is to be written. */
@@ -280,10 +262,18 @@ static void prepare(struct queue *q, struct request_list *batch)
 	list_init(&rest);
 	while ((r = list_take(batch))) {
 		u32 bytes = data_bytes(&r->entry->req);
+		bool barrier = r->entry->req.op == XPV_BLK_BARRIER;
 
-		if (bytes && !rest.first)
+		bool held = rest.first;
+
+		/* What came before a barrier is done before it, what came after it begins after it. */
+		held |= q->barrier || (barrier && (q->stored || prepared.first));
+		if (likely(!held) && bytes) {
 			r->data = arena_alloc(q->arena, bytes);
-		if (unlikely(rest.first || (bytes && !r->data))) {
+			held = !r->data;
+			stat_add(&q->stats.waits, held);
+		}
+		if (unlikely(held)) {
 			postpone(r);
 			list_add(&rest, r);
 			continue;
@@ -292,10 +282,9 @@ static void prepare(struct queue *q, struct request_list *batch)
 		if (bytes && r->entry->req.op != XPV_BLK_READ)
 			copy_data(r, false);
 		list_add(&prepared, r);
+		q->barrier |= barrier;
 	}
 	list_move(batch, &prepared);
-	if (unlikely(rest.first))
-		stat_add(&q->stats.waits, 1);
 	list_prepend(&q->again, &rest);
 }
 
@@ -303,17 +292,35 @@ static void prepare(struct queue *q, struct request_list *batch)
 
 static void stored(struct io *io, int err);
 
-static void submit(struct request *r)
+/*
+ * What the store is to do for @r in its present stage; -1: it is done. A flush is followed by the data it
+ * brings, if any, a barrier's data by another flush.
+ */
+static int step(const struct request *r)
 {
-	static const u8 op[] = {
-		[XPV_BLK_READ] = IO_READ, [XPV_BLK_WRITE] = IO_WRITE,
-		[XPV_BLK_FLUSH] = IO_FLUSH, [XPV_BLK_DISCARD] = IO_DISCARD,
-	};
+	bool brings = r->entry->req.nr_segs;
+
+	switch (r->entry->req.op) {
+	case XPV_BLK_READ:
+		return r->stage ? -1 : IO_READ;
+	case XPV_BLK_WRITE:
+		return r->stage ? -1 : IO_WRITE;
+	case XPV_BLK_DISCARD:
+		return r->stage ? -1 : IO_DISCARD;
+	case XPV_BLK_FLUSH:
+		return !r->stage ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
+	default:
+		return !r->stage || (r->stage == 2 && brings) ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
+	}
+}
+
+static void submit(struct request *r, enum io_op op)
+{
 	struct xpv_blk_req *req = &r->entry->req;
 	struct io *io = &r->io;
 
 	io->buf = r->data;
-	io->op = r->flushed ? IO_WRITE : op[req->op];
+	io->op = op;
 	/* What a flush says of where was not checked. */
 	io->offset = io->op == IO_FLUSH ? 0 : req->sector << XPV_BLK_SECTOR_SHIFT;
 	io->bytes = io->op == IO_FLUSH ? 0 : req->nr_sectors << XPV_BLK_SECTOR_SHIFT;
@@ -324,7 +331,7 @@ static void submit(struct request *r)
 /* The store does not do what it said it could: nor do we offer it any more. */
 static void take_back(const struct request *r)
 {
-	if (r->entry->req.op == XPV_BLK_FLUSH)
+	if (r->entry->req.op == XPV_BLK_FLUSH || r->entry->req.op == XPV_BLK_BARRIER)
 		disk_tell(r->q->disk, DISK_NO_FLUSH);
 	else if (r->entry->req.op == XPV_BLK_DISCARD)
 		disk_tell(r->q->disk, DISK_NO_DISCARD);
@@ -333,30 +340,42 @@ static void take_back(const struct request *r)
 static void stored(struct io *io, int err)
 {
 	struct request *r = (struct request *)io;
+	struct queue *q = r->q;
+	int next;
 
 	if (unlikely(err == -EOPNOTSUPP))
 		take_back(r);
-	/* A flush that brings data has them written behind it. */
-	if (!err && r->entry->req.op == XPV_BLK_FLUSH && r->entry->req.nr_segs && !r->flushed) {
-		r->flushed = true;
-		submit(r);
+	r->stage++;
+	next = err ? -1 : step(r);
+	if (unlikely(next >= 0)) {
+		submit(r, (enum io_op)next);
 		return;
 	}
+	q->stored--;
+	/* If there is one, it was this. */
+	q->barrier = false;
 	finish(r, err);
-	worker_ready(r->q->worker, r->q);
+	worker_ready(q->worker, q);
 }
 
 static void submit_all(struct queue *q, struct request_list *batch)
 {
 	struct request *r;
+	u64 bytes = 0;
 
 	while ((r = list_take(batch))) {
 		count(&q->stats, &r->entry->req);
-		if (unlikely(r->err))
+		bytes += data_bytes(&r->entry->req);
+		if (unlikely(r->err)) {
+			q->barrier &= r->entry->req.op != XPV_BLK_BARRIER;
 			finish(r, 0);
-		else
-			submit(r);
+		} else {
+			q->stored++;
+			submit(r, (enum io_op)step(r));
+		}
 	}
+	if (unlikely(READ_ONCE(q->disk->limited)) && bytes)
+		charge(q->disk, 0, bytes);
 }
 
 /* --- to the ring --- */
@@ -384,8 +403,7 @@ static void release(struct request *r)
 	r->page = NULL;
 	r->seg = r->entry->req.seg;
 	r->err = 0;
-	r->described = false;
-	r->flushed = false;
+	r->stage = 0;
 	list_add(&q->free, r);
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const struct store_ops *const kinds[] = {
-	&store_file, &store_null, &store_fault, &store_nbd, &store_nbds, &store_nbd_unix, &store_nbds_unix,
+	&store_file, &store_null, &store_fault, &store_512, &store_nbd, &store_nbds, &store_nbd_unix, &store_nbds_unix,
 };
 
 int store_open(struct store *s, const char *target, char *why)
@@ -20,7 +20,8 @@ int store_open(struct store *s, const char *target, char *why)
 		if (target[n] && strlen(kinds[i]->kind) == n && !memcmp(kinds[i]->kind, target, n))
 			s->ops = kinds[i];
 	if (!s->ops) {
-		snprintf(why, STORE_WHY, "%.100s: no such kind of target; a file's begins with a slash", target);
+		snprintf(why, STORE_WHY, "%.100s: no such kind of target; a file's begins with a slash",
+			 target);
 		return -EINVAL;
 	}
 	err = s->ops->open(s, target[0] == '/' ? target : target + n + 1, why);

@@ -25,15 +25,14 @@ struct event {
 	void (*fn)(struct event *ev, int res, u32 flags);
 };
 
+/* The @type that @ev is @member of. */
+#define event_of(ev, type, member)	((type *)((char *)(ev) - offsetof(type, member)))
+
 /*
  * An empty submission, to be filled by io_uring_prep_*(); it goes to the kernel at the end of
  * the turn, all in one call. The completion calls @ev on this thread. Never NULL.
  */
 struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev);
-
-/* A number for @fd in this worker's table of registered files, -1 if there is no room: use @fd. */
-int worker_add_file(struct worker *w, int fd);
-void worker_remove_file(struct worker *w, int number);
 
 /* --- one piece of work --- */
 
@@ -80,6 +79,7 @@ struct store {
 	u32 physical;		/* bytes; multiples of this are not read before they are written */
 	u32 discard;		/* bytes of the unit that is given back; 0: none is */
 	u32 discard_offset;	/* of the first such unit */
+	bool one_worker;	/* all lanes are to be one worker's */
 };
 
 struct store_ops {
@@ -114,7 +114,7 @@ struct store_ops {
 int store_open(struct store *s, const char *target, char *why);
 void store_close(struct store *s);
 
-extern const struct store_ops store_file, store_null, store_fault;
+extern const struct store_ops store_file, store_null, store_fault, store_512;
 extern const struct store_ops store_nbd, store_nbds, store_nbd_unix, store_nbds_unix;
 
 #endif

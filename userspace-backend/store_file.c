@@ -20,16 +20,27 @@
 
 #define MOST_SECTOR	4096u
 #define MOST_DISCARD	(1ull << 30)	/* bytes in one go: the rest may be stopped by then */
+#define MOST_TRIES	16u	/* of what the kernel wants to be asked again */
+
+/* A block device's own discard, for io_uring; younger than the headers of some machines that build. */
+#ifndef BLOCK_URING_CMD_DISCARD
+#define BLOCK_URING_CMD_DISCARD	_IO(0x12, 0)
+#endif
 
 struct file {
 	int fd;
 	bool bdev;
+	bool commands;		/* the kernel takes that (from 6.12 on), as far as we know */
 };
 
+/* The kernel has few threads for what may wait: a lane takes one for flushes, and one for discards. */
 struct lane {
 	struct file *file;
 	struct worker *worker;
-	int number;		/* of the registered file, -1 for none */
+	struct event flushed;
+	struct io *flushing;	/* a list by buf, which they don't need: done by one fsync */
+	struct io *to_flush;	/* by the next one, for they may be later than what this one saw */
+	void *discards, **last;	/* a list of ios by buf: the first is on its way */
 };
 
 /* --- opening --- */
@@ -140,7 +151,13 @@ static int file_open(struct store *s, const char *path, char *why)
 	err = refuse(why, path, -EINVAL, "neither a file nor a block device");
 	if (fstat(file->fd, &st) || (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode)))
 		goto err_close;
+	/* Only opening was not to wait. I/O on devices that always may could not be done at all. */
+	if (fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) & ~O_NONBLOCK)) {
+		err = refuse(why, path, -errno, strerror(errno));
+		goto err_close;
+	}
 	file->bdev = S_ISBLK(st.st_mode);
+	file->commands = file->bdev;
 	if (flock(file->fd, (s->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
 		err = refuse(why, path, -EAGAIN, "in use by another disk or process that writes to it");
 		goto err_close;
@@ -180,6 +197,8 @@ static void file_close(struct store *s)
 
 /* --- lanes --- */
 
+static void flushed(struct event *ev, int res, u32 flags);
+
 static void *attach(struct store *s, struct worker *w)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
@@ -188,30 +207,20 @@ static void *attach(struct store *s, struct worker *w)
 		return NULL;
 	lane->file = s->data;
 	lane->worker = w;
-	lane->number = worker_add_file(w, lane->file->fd);
+	lane->flushed.fn = flushed;
+	lane->last = &lane->discards;
 	return lane;
 }
 
-static void detach(void *arg)
+static void detach(void *lane)
 {
-	struct lane *lane = arg;
-
-	worker_remove_file(lane->worker, lane->number);
 	free(lane);
 }
 
-static void on_lane(struct io_uring_sqe *sqe, const struct lane *lane)
-{
-	if (lane->number < 0)
-		return;
-	sqe->fd = lane->number;
-	sqe->flags |= IOSQE_FIXED_FILE;
-}
-
 static void moved(struct event *ev, int res, u32 flags);
-static void ended(struct event *ev, int res, u32 flags);
+static void discarded(struct event *ev, int res, u32 flags);
 
-/* What is left of @io, which is at most 1 MiB. */
+/* What is left of @io, which is at most 1 MiB; cookie is how often that has moved nothing. */
 static void move(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
@@ -226,18 +235,17 @@ static void move(struct lane *lane, struct io *io)
 		io_uring_prep_read(sqe, fd, io->buf, n, io->offset);
 	else
 		io_uring_prep_write(sqe, fd, io->buf, n, io->offset);
-	on_lane(sqe, lane);
 	io->ev.fn = moved;
 }
 
 static void moved(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
 
 	(void)flags;
 	if (likely(res == (int)io->bytes)) {
 		io->done(io, 0);
-	} else if (res == -EINTR || res == -EAGAIN) {
+	} else if ((res == -EINTR || res == -EAGAIN) && ++io->cookie < MOST_TRIES) {
 		move(io->lane, io);
 	} else if (res <= 0) {
 		/* Nothing moved, and no error: it has become smaller than it was. */
@@ -246,54 +254,111 @@ static void moved(struct event *ev, int res, u32 flags)
 		io->buf = (u8 *)io->buf + res;
 		io->offset += (u32)res;
 		io->bytes -= (u32)res;
+		io->cookie = 0;
 		move(io->lane, io);
 	}
 }
 
-/* The next piece of a discard; cookie is where it ends. */
+/* The next piece of a discard; cookie is its size. */
 static void discard(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
 	u64 n = io->bytes < MOST_DISCARD ? io->bytes : MOST_DISCARD;
+	int fd = lane->file->fd;
 
-	io_uring_prep_fallocate(sqe, lane->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				(off_t)io->offset, (off_t)n);
-	on_lane(sqe, lane);
-	io->offset += n;
-	io->bytes -= n;
-	io->ev.fn = ended;
+	if (READ_ONCE(lane->file->commands)) {
+		io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, (void *)(uintptr_t)io->offset, 0, 0);
+		sqe->cmd_op = BLOCK_URING_CMD_DISCARD;
+		sqe->addr3 = n;
+	} else {
+		io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					(off_t)io->offset, (off_t)n);
+	}
+	io->cookie = n;
+	io->ev.fn = discarded;
 }
 
-static void ended(struct event *ev, int res, u32 flags)
+static void discarded(struct event *ev, int res, u32 flags)
 {
-	struct io *io = (struct io *)((char *)ev - offsetof(struct io, ev));
+	struct io *io = event_of(ev, struct io, ev);
+	struct lane *lane = io->lane;
 
 	(void)flags;
-	if (!res && io->op == IO_DISCARD && io->bytes)
-		discard(io->lane, io);
+	if ((res == -EINVAL || res == -EOPNOTSUPP) && READ_ONCE(lane->file->commands)) {
+		/* Not on this kernel: what does the same, where the device can. */
+		WRITE_ONCE(lane->file->commands, false);
+		discard(lane, io);
+		return;
+	}
+	io->offset += io->cookie;
+	io->bytes -= io->cookie;
+	if (!res && io->bytes) {
+		discard(lane, io);
+		return;
+	}
+	lane->discards = io->buf;
+	if (lane->discards)
+		discard(lane, lane->discards);
 	else
+		lane->last = &lane->discards;
+	io->done(io, res);
+}
+
+static void add_discard(struct lane *lane, struct io *io)
+{
+	io->buf = NULL;
+	*lane->last = io;
+	lane->last = &io->buf;
+	if (lane->discards == io)
+		discard(lane, io);
+}
+
+static void flush(struct lane *lane)
+{
+	io_uring_prep_fsync(worker_sqe(lane->worker, &lane->flushed), lane->file->fd, IORING_FSYNC_DATASYNC);
+	lane->flushing = lane->to_flush;
+	lane->to_flush = NULL;
+}
+
+static void flushed(struct event *ev, int res, u32 flags)
+{
+	struct lane *lane = event_of(ev, struct lane, flushed);
+	struct io *io = lane->flushing, *next;
+
+	(void)flags;
+	lane->flushing = NULL;
+	if (lane->to_flush)
+		flush(lane);
+	for (; io; io = next) {
+		next = io->buf;
 		io->done(io, res);
+	}
+}
+
+static void add_flush(struct lane *lane, struct io *io)
+{
+	io->buf = lane->to_flush;
+	lane->to_flush = io;
+	if (!lane->flushing)
+		flush(lane);
 }
 
 static void submit(void *arg, struct io *io)
 {
 	struct lane *lane = arg;
-	struct io_uring_sqe *sqe;
 
 	io->lane = lane;
 	switch (io->op) {
 	case IO_READ:
 	case IO_WRITE:
+		io->cookie = 0;
 		move(lane, io);
 		break;
 	case IO_FLUSH:
-		sqe = worker_sqe(lane->worker, &io->ev);
-		io_uring_prep_fsync(sqe, lane->file->fd, IORING_FSYNC_DATASYNC);
-		on_lane(sqe, lane);
-		io->ev.fn = ended;
+		add_flush(lane, io);
 		break;
 	case IO_DISCARD:
-		discard(lane, io);
+		add_discard(lane, io);
 		break;
 	}
 }

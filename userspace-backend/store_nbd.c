@@ -203,7 +203,7 @@ static void detach(void *arg)
 
 static void some_done(struct event *ev, int res, u32 flags)
 {
-	struct lane *lane = (struct lane *)((char *)ev - offsetof(struct lane, event));
+	struct lane *lane = event_of(ev, struct lane, event);
 	struct nbd *nbd = lane->nbd;
 	struct jobs done = TAILQ_HEAD_INITIALIZER(done);
 	struct job *job;

@@ -6,18 +6,12 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	4096u
 #define SPARES		4u	/* arenas kept for the next queue that has something to do */
 #define PORTS		64u	/* events read at once */
-
-static struct worker *of_event(struct event *ev, size_t offset)
-{
-	return (struct worker *)((char *)ev - offset);
-}
 
 /* --- submissions and completions --- */
 
@@ -50,31 +44,6 @@ static void complete(struct worker *w)
 		n++;
 	}
 	io_uring_cq_advance(&w->ring, n);
-}
-
-int worker_add_file(struct worker *w, int fd)
-{
-	int i;
-
-	for (i = 0; w->has_files && i < (int)WORKER_FILES; i++) {
-		if (w->file_used[i])
-			continue;
-		if (io_uring_register_files_update(&w->ring, (unsigned int)i, &fd, 1) != 1)
-			return -1;
-		w->file_used[i] = 1;
-		return i;
-	}
-	return -1;
-}
-
-void worker_remove_file(struct worker *w, int number)
-{
-	int none = -1;
-
-	if (number < 0)
-		return;
-	io_uring_register_files_update(&w->ring, (unsigned int)number, &none, 1);
-	w->file_used[number] = 0;
 }
 
 /* --- memory --- */
@@ -254,12 +223,15 @@ static void watch(struct worker *w, struct event *ev, int fd)
 
 static void channels_ready(struct event *ev, int res, u32 flags)
 {
-	struct worker *w = of_event(ev, offsetof(struct worker, channel_event));
+	struct worker *w = event_of(ev, struct worker, channel_event);
 	u32 port[PORTS], i, n;
 
 	(void)res;
-	do {
-		n = channels_read(w->channels, port, PORTS);
+	/*
+	 * Until there are none: a further one is told of only if all before it had been read when it
+	 * came.
+	 */
+	while ((n = channels_read(w->channels, port, PORTS))) {
 		for (i = 0; i < n; i++) {
 			struct queue *q = port[i] < w->ports ? w->by_port[port[i]] : NULL;
 
@@ -269,14 +241,14 @@ static void channels_ready(struct event *ev, int res, u32 flags)
 			stat_add(&q->stats.events, 1);
 			worker_ready(w, q);
 		}
-	} while (n == PORTS);
+	}
 	if (!(flags & IORING_CQE_F_MORE))
 		watch(w, ev, channels_fd(w->channels));
 }
 
 static void called(struct event *ev, int res, u32 flags)
 {
-	struct worker *w = of_event(ev, offsetof(struct worker, call_event));
+	struct worker *w = event_of(ev, struct worker, call_event);
 	eventfd_t n;
 
 	(void)res;
@@ -300,21 +272,13 @@ int worker_call(struct worker *w, int (*fn)(void *arg), void *arg)
 
 /* --- the loop --- */
 
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
-}
-
 static bool any_peek(const struct worker *w)
 {
 	struct queue *q;
 	bool any = false;
 
 	for (q = w->queues; q; q = q->next) {
-		if (q->stopping || q->waits || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
+		if (q->stopping || queue_holds(q) || xpv_ring_broken(&q->ring) || !xpv_back_peek(&q->ring))
 			continue;
 		worker_ready(q->worker, q);
 		any = true;
@@ -322,10 +286,16 @@ static bool any_peek(const struct worker *w)
 	return any;
 }
 
+/* May be set at any time. */
+static u64 poll_time(void)
+{
+	return READ_ONCE(config.poll_us) * 1000ull;
+}
+
 /* Look for work for a while, before anybody has to be asked to tell of it. Whether there is some. */
 static bool look(struct worker *w)
 {
-	u64 now, most = config.poll_us * 1000ull;
+	u64 now, most = poll_time();
 
 	if (likely(!most))
 		return false;
@@ -353,7 +323,7 @@ static void serve(struct worker *w)
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
 		if (unlikely(w->poll.idle) && w->ready)
-			xpv_poll_work(&w->poll, now_ns(), config.poll_us * 1000ull);
+			xpv_poll_work(&w->poll, now_ns(), poll_time());
 	}
 }
 
@@ -374,13 +344,12 @@ static int make_ring(struct worker *w)
 	}
 	if (err)
 		return err;
-	w->has_files = !io_uring_register_files_sparse(&w->ring, WORKER_FILES);
 	w->has_buffers = !io_uring_register_buffers_sparse(&w->ring, WORKER_ARENAS);
 	io_uring_register_ring_fd(&w->ring);
 	if (!w->index)
-		log_info("io_uring: %s, registered files: %s, registered buffers: %s",
+		log_info("io_uring: %s, registered buffers: %s",
 			 w->deferred ? "completions on demand" : "completions at any time",
-			 w->has_files ? "yes" : "no", w->has_buffers ? "yes" : "no");
+			 w->has_buffers ? "yes" : "no");
 	return 0;
 }
 

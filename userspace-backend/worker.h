@@ -21,8 +21,7 @@
 #include "store.h"
 #include "world.h"
 
-#define WORKER_FILES	512u	/* registered, at most */
-#define WORKER_ARENAS	256u
+#define WORKER_ARENAS	256u	/* registered, at most */
 
 struct request;
 
@@ -30,7 +29,7 @@ struct worker {
 	unsigned int index;
 	pthread_t thread;
 	struct io_uring ring;
-	bool has_buffers, has_files;	/* the kernel takes registered ones */
+	bool has_buffers;		/* the kernel takes registered ones */
 	bool deferred;			/* completions come only when they are asked for */
 	bool ended;
 
@@ -56,7 +55,7 @@ struct worker {
 	/* Memory to pass requests through. */
 	struct arena *spare;
 	unsigned int spares;
-	u8 arena_used[WORKER_ARENAS], file_used[WORKER_FILES];
+	u8 arena_used[WORKER_ARENAS];
 
 	/* The copies of a turn, and whose each is. */
 	struct xpv_copy_batch copies;

@@ -29,7 +29,10 @@ int channels_fd(struct channels *c);
 int channel_bind(struct channels *c, u16 domid, u32 port);
 void channel_unbind(struct channels *c, u32 port);
 
-/* Ports of ours that have an event, at most @n: how many. Each stays silent until it is unmasked. */
+/*
+ * Ports of ours that have an event, at most @n: how many. Each stays silent until it is unmasked. The
+ * descriptor becomes readable anew only after this has returned 0.
+ */
 u32 channels_read(struct channels *c, u32 *port, u32 n);
 void channel_unmask(struct channels *c, u32 port);
 

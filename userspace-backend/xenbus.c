@@ -6,7 +6,8 @@
  *   InitWait       features are published; the hotplug script may come, and has the store opened
  *   Connected      the frontend's rings are mapped and served
  *   Closing        the frontend is leaving, or something went wrong; what is in flight is answered
- *   Closed         disconnected; the frontend may start again, the store stays open until the script closes it
+ *   Closed         disconnected; the frontend may start again, the store stays open until the
+ *                  script closes it
  *
  * libxl removes the nodes, never we. Watches only say where to look: all that a disk's move depends on is
  * read when it is looked at, once for however many watches fired.
@@ -26,19 +27,31 @@
 #define PARAMS		"aio:"		/* libxl's word for "raw" */
 #define OPENED		"xpv-blkd-opened"	/* the script has been here */
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
-#define RETRY_MS	50u		/* for a store that a process before us still uses */
-#define RETRIES		600u
-#define COMPLAINTS	10u		/* that one disk may cause */
+#define RETRY_MS	50u		/* to open a store again that can't be opened yet */
+#define RETRY_MOST_NS	5000000000ull	/* no longer than this between two tries */
+#define PATIENCE_NS	30000000000ull	/* a process before us may still use it for so long */
+#define COMPLAINTS	10u		/* and connections, told of for one disk in so many ns */
+#define COMPLAINTS_NS	60000000000ull
 
 static void (*drained)(void);		/* set once no more is to be served */
 
-/* To the log and to xenstore, but not as often as a peer can make us. */
+/* Not as often as a peer can make us. */
+static bool may_say(struct disk *d)
+{
+	if (now_ns() - d->complained > COMPLAINTS_NS) {
+		d->complained = now_ns();
+		d->complaints = 0;
+	}
+	return d->complaints++ < COMPLAINTS;
+}
+
+/* To the log and to xenstore. */
 static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const char *format, ...)
 {
 	char text[2 * STORE_WHY];
 	va_list args;
 
-	if (d->complaints++ >= COMPLAINTS)
+	if (!may_say(d))
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
@@ -51,17 +64,47 @@ static void look(struct disk *d);
 
 /* --- states --- */
 
+static enum xpv_state state_of(const char *dir, enum xpv_state junk)
+{
+	u32 state;
+	int err = node_number(dir, "state", &state);
+
+	if (err == -ENOENT)
+		return XPV_UNKNOWN;
+	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
+}
+
 static bool publish_state(struct disk *d, enum xpv_state state)
 {
 	return node_write(XBT_NULL, d->path, "state", "%u", state);
+}
+
+static bool says(const char *path, const char *key, const char *what)
+{
+	char *text = node_read(path, key);
+	bool same = text && !strcmp(text, what);
+
+	free(text);
+	return same;
+}
+
+/* Is what the frontend could read last as large as the disk is? */
+static bool size_told(const struct disk *d)
+{
+	char sectors[24];
+
+	snprintf(sectors, sizeof(sectors), "%llu", (unsigned long long)d->limits.capacity);
+	return says(d->path, "sectors", sectors);
 }
 
 static int connect_disk(struct disk *d, bool recover)
 {
 	struct ring_info info[MAX_QUEUES];
 	u32 queues;
+	bool told;
 	int err = handshake_read(d, recover, info, &queues);
 
+	d->came = false;
 	if (err) {
 		complain(d, "%s can't be read: %s", d->front, strerror(-err));
 		return err;
@@ -72,11 +115,14 @@ static int connect_disk(struct disk *d, bool recover)
 		complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
 	}
-	if (!handshake_geometry(d)) {
+	told = !recover || size_told(d);
+	/* That the state is written again tells the frontend to look. */
+	if (!handshake_geometry(d) || (!told && !publish_state(d, XPV_CONNECTED))) {
 		complain(d, "xenstore: %s", strerror(errno));
 		return -EIO;
 	}
-	d->came = false;
+	if (!may_say(d))
+		return 0;
 	log_info("%s: %s, %u queue%s of %u page%s, %s", d->name, recover ? "going on" : "connected", queues,
 		 queues == 1 ? "" : "s", info[0].pages, info[0].pages == 1 ? "" : "s", d->target);
 	return 0;
@@ -132,19 +178,43 @@ static void forget(struct disk *d)
 
 /* --- going on where a process before us was --- */
 
+/* Is @front, as far as it can know, connected to a process before us? Else it has nothing in flight. */
+static bool waits_for_us(const struct disk *d, enum xpv_state front)
+{
+	return d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED);
+}
+
+/* The longer it has taken, the longer until the next try. */
+static void not_yet(struct disk *d, int err, const char *why)
+{
+	u64 now = now_ns(), past = now - d->recovering_since, pause = past / 4;
+
+	if (!d->told && (err != -EAGAIN || past > PATIENCE_NS)) {
+		complain(d, "can't go on yet: %s", why);
+		d->told = true;
+	}
+	d->retry_at = now + (pause < RETRY_MOST_NS ? pause : RETRY_MOST_NS);
+}
+
+/*
+ * The guest sees a disk that takes its time, however long its store is away: to fail would be for good.
+ * False: not yet.
+ */
 static bool went_on(struct disk *d)
 {
 	char why[STORE_WHY];
-	int err = d->store.ops ? 0 : disk_open_store(d, why);
+	int err;
 
-	if (err == -EAGAIN && d->retries++ < RETRIES)
+	/* Then it is left to look(). */
+	if (state_of(d->path, d->state) == XPV_UNKNOWN)
+		return true;
+	err = d->store.ops ? 0 : disk_open_store(d, why);
+	if (err) {
+		not_yet(d, err, why);
 		return false;
+	}
 	d->recovering = false;
-	if (err)
-		complain(d, "can't go on: %s", why);
-	else
-		err = connect_disk(d, true);
-	if (err)
+	if (waits_for_us(d, state_of(d->front, XPV_STATES)) && connect_disk(d, true))
 		fail(d);
 	return true;
 }
@@ -169,46 +239,32 @@ static void retry(void *arg)
 		next = disk_next(d);
 		if (!d->recovering)
 			continue;
-		if (went_on(d))
+		if (now_ns() >= d->retry_at && went_on(d))
 			look(d);
 		else
 			retry_later();
 	}
 }
 
-/* A frontend that is not, or no more, connected to the process before us has nothing in flight. */
-static void recover(struct disk *d, enum xpv_state front)
+/* A process before us had the store open: so it is to be again. */
+static void recover(struct disk *d)
 {
-	char why[STORE_WHY];
-
-	if (d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED)) {
-		d->recovering = true;
-		if (!went_on(d))
-			retry_later();
-	} else if (disk_open_store(d, why)) {
-		complain(d, "%s", why);
-	}
+	d->recovering = true;
+	d->recovering_since = now_ns();
+	if (!went_on(d))
+		retry_later();
 }
 
 /* --- what is seen --- */
-
-static enum xpv_state state_of(const char *dir, enum xpv_state junk)
-{
-	u32 state;
-	int err = node_number(dir, "state", &state);
-
-	if (err == -ENOENT)
-		return XPV_UNKNOWN;
-	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
-}
 
 static void follow(struct disk *d, enum xpv_state front)
 {
 	enum xpv_state target;
 
-	/* It had come so far before: it has left and come back, and what is connected is no more. */
-	if (d->state == XPV_CONNECTED && front == XPV_INITIALISED && d->came)
+	/* It had come further before: it has left and come back, and what is or was connected is no more. */
+	if ((d->state == XPV_CONNECTED || d->state == XPV_CLOSING) && front == XPV_INITIALISED && d->came)
 		d->anew = true;
+	d->came |= front != XPV_INITIALISED;
 	if (d->anew) {
 		set_state(d, XPV_CLOSED);
 		if (d->state != XPV_CLOSED)
@@ -219,7 +275,6 @@ static void follow(struct disk *d, enum xpv_state front)
 	/* It has not seen yet that we are leaving. */
 	if (d->state == XPV_CLOSING && target == XPV_CONNECTED)
 		return;
-	d->came = front == XPV_CONNECTED;
 	set_state(d, target);
 }
 
@@ -230,7 +285,7 @@ static void look(struct disk *d)
 	bool leaves;
 
 	d->dirty = false;
-	if (drained || d->recovering)
+	if (drained)
 		return;
 	if (own == XPV_UNKNOWN) {
 		/* The toolstack has removed it: nothing is written, for that would make it anew. */
@@ -238,7 +293,7 @@ static void look(struct disk *d)
 			forget(d);
 		return;
 	}
-	if (front == XPV_STATES)
+	if (front == XPV_STATES || (d->recovering && waits_for_us(d, front)))
 		return;
 	d->online = node_number_or(d->path, "online", 1);
 	/* The toolstack says Closing; the frontend that would follow is not there. */
@@ -255,6 +310,7 @@ void disk_news(struct disk *d, u32 news)
 
 	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
+		d->limits.barrier &= d->limits.flush;
 		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
 		handshake_geometry(d);
 		for (i = 0; i < d->nr_queues; i++)
@@ -287,15 +343,7 @@ static bool is_ours(const char *path)
 	return ours;
 }
 
-static bool says(const char *path, const char *key, const char *what)
-{
-	char *text = node_read(path, key);
-	bool same = text && !strcmp(text, what);
-
-	free(text);
-	return same;
-}
-
+/* It may be gone again when this returns. */
 static void adopt(u16 domid, u32 devid)
 {
 	char path[64], *front, watch[300];
@@ -320,11 +368,12 @@ static void adopt(u16 domid, u32 devid)
 	xs_watch(node_store, watch, FRONT_TOKEN);
 	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
 	xentop_add(d);
+	/* To be looked at once more by the caller; what follows may find that it has to go. */
+	d->dirty = true;
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
 	else if (node_number_or(path, OPENED, 0))
-		recover(d, state_of(d->front, XPV_UNKNOWN));
-	d->dirty = true;
+		recover(d);
 }
 
 static void adopt_all(void)
@@ -452,11 +501,10 @@ int disk_open_store(struct disk *d, char *why)
 		d->target = strdup(target);
 		disk_measure(d);
 		node_write(XBT_NULL, d->path, OPENED, "1");
-		/* A frontend may wait for it. */
-		d->dirty = !d->recovering;
 	}
 	free(params);
-	if (!err && d->dirty)
+	/* A frontend may wait for it. */
+	if (!err && !d->recovering)
 		look(d);
 	return err;
 }
@@ -467,6 +515,7 @@ int disk_close_store(struct disk *d)
 
 	if (d->nr_queues)
 		return -EBUSY;
+	d->recovering = false;
 	store_close(&d->store);
 	snprintf(path, sizeof(path), "%s/" OPENED, d->path);
 	xs_rm(node_store, XBT_NULL, path);
@@ -481,13 +530,14 @@ int disk_resize(struct disk *d)
 	if (!d->store.ops)
 		return -ENODEV;
 	err = d->store.ops->measure ? d->store.ops->measure(&d->store) : -EOPNOTSUPP;
-	if (err || d->limits.capacity == d->store.bytes >> XPV_BLK_SECTOR_SHIFT)
+	if (err)
 		return err;
-	disk_measure(d);
+	d->limits.capacity = d->store.bytes >> XPV_BLK_SECTOR_SHIFT;
+	if (d->state != XPV_CONNECTED || size_told(d))
+		return 0;
 	for (i = 0; i < d->nr_queues; i++)
 		queue_set_limits(d->queue[i], &d->limits);
-	/* That the state is written again tells the frontend to look. */
-	if (d->state == XPV_CONNECTED && (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED)))
+	if (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED))
 		return -EIO;
 	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
 	return 0;

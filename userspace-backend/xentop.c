@@ -41,13 +41,14 @@ struct shown {
 
 static struct shown *all;
 static char dir[40];
+static int dir_fd = -1;
 static char link_name[256];	/* in the run directory: where dir is */
 static int signals = -1;
 static bool again;		/* tick() is to come */
 
-static void name_file(char name[96], const char *in, const struct disk *d)
+static void name_file(char name[32], const struct disk *d)
 {
-	snprintf(name, 96, "%s/vbd-%u-%u", in, d->domid, d->devid);
+	snprintf(name, 32, "vbd-%u-%u", d->domid, d->devid);
 }
 
 static void write_counters(const struct shown *s)
@@ -117,15 +118,18 @@ static void looked_at(void *arg)
 void xentop_add(const struct disk *d)
 {
 	struct shown *s = calloc(1, sizeof(*s));
-	char name[96];
+	char name[32];
 
-	name_file(name, dir, d);
-	if (!s)
+	name_file(name, d);
+	if (!s || dir_fd < 0) {
+		free(s);
 		return;
+	}
 	s->disk = d;
-	s->fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	unlinkat(dir_fd, name, 0);
+	s->fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (s->fd < 0) {
-		log_warning("%s: %s: %s", d->name, name, strerror(errno));
+		log_warning("%s: %s/%s: %s", d->name, dir, name, strerror(errno));
 		free(s);
 		return;
 	}
@@ -138,7 +142,7 @@ void xentop_add(const struct disk *d)
 void xentop_remove(const struct disk *d)
 {
 	struct shown **at, *s;
-	char name[96];
+	char name[32];
 
 	for (at = &all; *at && (*at)->disk != d; at = &(*at)->next)
 		;
@@ -146,8 +150,8 @@ void xentop_remove(const struct disk *d)
 	if (!s)
 		return;
 	*at = s->next;
-	name_file(name, dir, d);
-	unlink(name);
+	name_file(name, d);
+	unlinkat(dir_fd, name, 0);
 	close(s->fd);
 	free(s);
 }
@@ -155,7 +159,8 @@ void xentop_remove(const struct disk *d)
 /* Only what is ours is taken out, so that nothing else goes. */
 static void remove_dir(const char *path)
 {
-	DIR *d = opendir(path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
 	while (d && (e = readdir(d)))
@@ -180,9 +185,28 @@ static void clean_up(void)
 	unlink(link_name);
 }
 
+/* Anybody may make the name, or a link of that name, before us: so it is looked who can write there. */
+static int make_dir(void)
+{
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), DIR_OF "%d", getpid());
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		return -errno;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd < 0)
+		return -errno;
+	if (!fstat(dir_fd, &st) && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	close(dir_fd);
+	dir_fd = -1;
+	return -EPERM;
+}
+
 int xentop_start(void)
 {
 	sigset_t set;
+	int err;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGIO);
@@ -192,11 +216,12 @@ int xentop_start(void)
 		return -errno;
 	snprintf(link_name, sizeof(link_name), "%s/xentop", config.run_dir);
 	clean_up();
-	snprintf(dir, sizeof(dir), DIR_OF "%d", getpid());
-	if ((mkdir(dir, 0755) && errno != EEXIST) || symlink(dir, link_name)) {
-		log_error("%s, and %s for it: %s", dir, link_name, strerror(errno));
-		return -errno;
-	}
+	err = make_dir();
+	/* That somebody does not want us to be seen there is no reason not to serve. */
+	if (err)
+		log_warning("%s: %s; xentop will not show our disks", dir, strerror(-err));
+	else if (symlink(dir, link_name))
+		log_warning("%s: %s", link_name, strerror(errno));
 	return loop_add(signals, looked_at, NULL);
 }
 
@@ -204,6 +229,10 @@ void xentop_stop(void)
 {
 	while (all)
 		xentop_remove(all->disk);
+	if (dir_fd < 0)
+		return;
+	close(dir_fd);
+	dir_fd = -1;
 	remove_dir(dir);
 	unlink(link_name);
 }

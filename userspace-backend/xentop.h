@@ -5,7 +5,7 @@
 
 #include "daemon.h"
 
-/* Before there is another thread: it blocks a signal. 0 or a negative errno. */
+/* Before there is another thread: it blocks a signal. 0 or a negative errno; to have nowhere to show is none. */
 int xentop_start(void);
 
 /* No disk is shown any more. */

@@ -4,6 +4,7 @@
 
 #include <load.h>
 
+#include <endian.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -239,6 +240,102 @@ static void errors_are_the_guests(void **state)
 	stop_server(SIGTERM);
 }
 
+/* --- a server that answers a read without its data, and says that this was all --- */
+
+static void receive(int fd, void *to, size_t n)
+{
+	if (n && recv(fd, to, n, MSG_WAITALL) != (ssize_t)n)
+		_exit(0);
+}
+
+static void say(int fd, const void *what, size_t n)
+{
+	if (send(fd, what, n, MSG_NOSIGNAL) != (ssize_t)n)
+		_exit(0);
+}
+
+/* Only what the simplest of handshakes takes: structured replies, and the export by its name. */
+static void shake_hands(int fd)
+{
+	struct __attribute__((packed)) { u64 magic; u32 option, bytes; } asked;
+	struct __attribute__((packed)) { u64 magic; u32 option, type, bytes; } reply = {
+		.magic = htobe64(0x3e889045565a9ull),
+	};
+	struct __attribute__((packed)) { u64 bytes; u16 flags; } export = { htobe64(DISK_BYTES), htobe16(1) };
+	u8 skipped[4096];
+	u32 client;
+
+	say(fd, "NBDMAGICIHAVEOPT\0\3", 18);
+	receive(fd, &client, sizeof(client));
+	for (;;) {
+		receive(fd, &asked, sizeof(asked));
+		receive(fd, skipped, be32toh(asked.bytes));
+		if (be32toh(asked.option) == 1)
+			break;
+		reply.option = asked.option;
+		reply.type = htobe32(be32toh(asked.option) == 8 ? 1 : 0x80000001u);
+		say(fd, &reply, sizeof(reply));
+	}
+	say(fd, &export, sizeof(export));
+}
+
+static void serve_nothing(int listener)
+{
+	struct __attribute__((packed)) { u32 magic; u16 flags, type; u64 cookie, offset; u32 bytes; } asked;
+	struct __attribute__((packed)) { u32 magic; u16 flags, type; u64 cookie; u32 bytes; } reply = {
+		.magic = htobe32(0x668e33ef), .flags = htobe16(1),
+	};
+	static u8 data[1 << 20];
+	int fd;
+
+	/* The first has only looked whether somebody listens. */
+	close(accept(listener, NULL, NULL));
+	fd = accept(listener, NULL, NULL);
+	shake_hands(fd);
+	for (;;) {
+		receive(fd, &asked, sizeof(asked));
+		if (be16toh(asked.type) == 1)
+			receive(fd, data, be32toh(asked.bytes));
+		reply.cookie = asked.cookie;
+		say(fd, &reply, sizeof(reply));
+	}
+}
+
+static void start_false_server(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	unlink(place);
+	strcpy(sun.sun_path, place);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	server = fork();
+	if (!server)
+		serve_nothing(fd);
+	close(fd);
+	assert_true(listens());
+}
+
+/* A guest sees nothing of what passed through the same memory before. */
+static void memory_is_nobody_elses(void **state)
+{
+	u8 *page = loop_page(DATA);
+	u32 i;
+
+	(void)state;
+	start_false_server();
+	begin(target, 1, 1, XPV_BLK_X86_64);
+	memset(page, 0x77, 4096);
+	assert_int_equal(status_of(XPV_BLK_WRITE, NULL), XPV_BLK_OK);
+	memset(page, 0, 4096);
+	status_of(XPV_BLK_READ, NULL);
+	for (i = 0; i < 4096; i++)
+		assert_int_not_equal(page[i], 0x77);
+	end();
+	stop_server(SIGKILL);
+}
+
 static void it_grows(void **state)
 {
 	char line[128];
@@ -299,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup(a_server_that_dies_is_waited_for, setup),
 		cmocka_unit_test_setup(what_has_no_answer_fails_in_time, setup),
 		cmocka_unit_test_setup(errors_are_the_guests, setup),
+		cmocka_unit_test_setup(memory_is_nobody_elses, setup),
 		cmocka_unit_test_setup(it_grows, setup),
 		cmocka_unit_test_setup(what_cannot_be_opened, setup),
 	};

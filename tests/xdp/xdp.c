@@ -3,7 +3,9 @@
  * xdp INTERFACE WHAT [OTHER]: attaches an XDP program to INTERFACE, natively, says "attached" and stays.
  * The program is gone when it is killed. It looks at pings alone, and passes all else; WHAT is done to them:
  *
- *   pass       nothing; room      it tries how much room there is around one, and passes it
+ *   pass       nothing
+ *   room       it tries how much room there is around one, and passes it
+ *   meta       the same, and metadata in front, which the in-tree netfront has no place for
  *   drop       nobody sees it
  *   tx         it is made an answer, and sent back
  *   redirect   likewise, by the interface OTHER
@@ -174,10 +176,11 @@ static void assemble(const char *what, int other, int map)
 		set(3, 0);
 		call(BPF_FUNC_redirect_map);
 		emit(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-	} else if (!strcmp(what, "room")) {
+	} else if (!strcmp(what, "room") || !strcmp(what, "meta")) {
 		try_room(BPF_FUNC_xdp_adjust_head, -200, true);
 		try_room(BPF_FUNC_xdp_adjust_tail, 100, true);
-		try_room(BPF_FUNC_xdp_adjust_meta, -8, false);
+		if (!strcmp(what, "meta"))
+			try_room(BPF_FUNC_xdp_adjust_meta, -8, false);
 	} else if (strcmp(what, "pass")) {
 		fprintf(stderr, "xdp: do what? %s\n", what);
 		exit(1);
@@ -336,7 +339,7 @@ int main(int argc, char **argv)
 	int other = argc > 3 ? (int)if_nametoindex(argv[3]) : 0, sock = -1, map = -1;
 
 	if (!interface) {
-		fprintf(stderr, "usage: xdp INTERFACE pass|room|drop|tx|redirect|xsk[-frags] [OTHER]\n");
+		fprintf(stderr, "usage: xdp INTERFACE pass|room|meta|drop|tx|redirect|xsk[-frags] [OTHER]\n");
 		return 2;
 	}
 	if (frags)

@@ -6,20 +6,8 @@
 # shellcheck source=tests/lab/dom0/lib.sh
 . /run/lab/dom0/lib.sh
 
-seconds=3
-
-fail() {
-	say "fail $*"
-	exit 1
-}
-
-# name, fio's rw, block size, depth
-block_jobs='
-randread-4k-qd32 randread 4k 32
-randwrite-4k-qd32 randwrite 4k 32
-randread-4k-qd1 randread 4k 1
-read-128k-qd32 read 128k 32
-write-128k-qd32 write 128k 32'
+# shellcheck source=tests/bench/dom0/jobs.sh
+. /run/lab/extra/jobs.sh
 
 # name, direction as the guest sees it, iperf3's options
 net_jobs='
@@ -27,18 +15,6 @@ tcp-guest-to-dom0 tx
 tcp-dom0-to-guest rx -R
 udp64-guest-to-dom0 tx -u -b 0 -l 64
 udp64-dom0-to-guest rx -u -b 0 -l 64 -R'
-
-# What still settles after a guest's start would be counted with the first job: wait until
-# dom0 has been idle for 98 % of a second.
-idle() {
-	local from to
-	from=$(awk '$1 == "cpu" { print $5 }' /proc/stat)
-	sleep 1
-	to=$(awk '$1 == "cpu" { print $5 }' /proc/stat)
-	[ $((to - from)) -ge 98 ]
-}
-
-rest() { until_ok 60 idle || fail 'dom0 does not come to rest'; }
 
 fio_here() { # DEVICE RW BS DEPTH
 	fio --name=j --filename="$1" --rw="$2" --bs="$3" --iodepth="$4" --ioengine=libaio --direct=1 --size=256m \

@@ -128,7 +128,6 @@ blkd_seen() {
 	timeout 5 xpv-blkctl stats --watch=0.5 "$domid/xvdb" >$lab/out/watched
 	[ "$(grep -c "^$domid/51728" $lab/out/watched)" -ge 2 ] || { cat $lab/out/watched; echo "nothing to watch"; return 1; }
 }
-}
 
 # Its own numbers, and that of the file it reads, agree.
 blkd_xentop() {

@@ -106,7 +106,8 @@ install_blkd() {
 
 # start_blkd [ARGUMENT...]: returns when it answers.
 start_blkd() {
-	xpv-blkd "$@" 3>&- >>$lab/out/blkd.log 2>&1 &
+	# With as little of root's power as the service has.
+	setpriv --bounding-set=-all,+dac_override --inh-caps=-all --no-new-privs xpv-blkd "$@" 3>&- >>$lab/out/blkd.log 2>&1 &
 	blkd=$!
 	until_ok 20 xpv-blkctl list || { tail -n 1 $lab/out/blkd.log; return 1; }
 }

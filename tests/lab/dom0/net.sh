@@ -13,7 +13,7 @@ queues() {
 	guest "echo $2 >/sys/module/$(driver_name "$front")_netfront/parameters/max_queues"
 }
 
-driver_name() { case $1 in xpv) echo xpv ;; *) echo xen ;; esac; }
+driver_name() { case $1 in xpv | blkd) echo xpv ;; *) echo xen ;; esac; }
 
 front_key() { xenstore-read "/local/domain/$domid/device/vif/$1" 2>/dev/null; }
 back_key() { xenstore-read "/local/domain/0/backend/vif/$domid/$1" 2>/dev/null; }
@@ -75,7 +75,6 @@ net_queues() {
 
 # Both ends show the rings of each queue, as they stand, while they come and go.
 net_debugfs() {
-	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 	queues 2 2 && attach_net && net_job 1 && until_ok 20 net_moves 1 || return
 	if [ "$back" = xpv ]; then
 		net_shows 2 </sys/kernel/debug/xpv-netback/vif-"$domid"-1 || return

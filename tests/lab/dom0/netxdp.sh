@@ -51,7 +51,7 @@ net_xdp() {
 	xdp_begin && pinged stack 56 || return
 	other=$(guest 'ls /sys/bus/xen/devices/vif-0/net')
 	xdp_on pass && pinged stack 20 56 200 300 1400 && guest_iperf 1 2 && guest_iperf 1 2 -R && net_payload_of 1 && xdp_off || return
-	xdp_on room && pinged stack 56 300 1400 && xdp_off || return
+	xdp_on meta && pinged stack 56 300 1400 && xdp_off || return
 	xdp_on drop || return
 	! ping -q -c 20 -i 0.02 -W 1 10.0.1.2 >/dev/null || { echo "a dropped ping is answered"; return 1; }
 	[ "$(verdicts drops)" -ge 20 ] || { echo "$(verdicts drops) drops are counted of 20"; return 1; }
@@ -137,7 +137,7 @@ net_xdp_untrusted() {
 net_xdp_no_room() {
 	local guest_name parameter=/sys/module/$(driver_name "$back")_netback/parameters/provides_xdp_headroom
 	echo 0 >"$parameter"
-	xdp_begin && xdp_try room && until_ok 20 front_says feature-gso-tcpv4 0 && pinged stack 56 300 1400 && xdp_off || { echo 1 >"$parameter"; return 1; }
+	xdp_begin && xdp_try meta && until_ok 20 front_says feature-gso-tcpv4 0 && pinged stack 56 300 1400 && xdp_off || { echo 1 >"$parameter"; return 1; }
 	echo 1 >"$parameter"
 	detach_net
 }

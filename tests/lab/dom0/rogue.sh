@@ -104,7 +104,7 @@ rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
 rogue_attach() {
 	queues 2 1 || return
 	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" &&
-		make_disk rogue-ro discard=1 && timeout 60 xl block-attach guest "format=raw,vdev=xvdg,access=ro,target=/dev/rogue-ro" ||
+		make_disk rogue-ro discard=1 && timeout 60 xl block-attach guest "$(disk_line /dev/rogue-ro xvdg | sed s/access=rw/access=ro/)" ||
 		{ echo "xl block-attach failed"; return 1; }
 	timeout 60 xl network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
