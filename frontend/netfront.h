@@ -118,7 +118,7 @@ struct xpv_netfront_sum {
 
 /* A buffer for each id, granted for reading while connected. */
 struct xpv_netfront_copies {
-	u32 size;			/* bytes of one; XPV_PAGE_SIZE: packets are copied whole */
+	u32 size;			/* bytes of one, at most XPV_PAGE_SIZE */
 	u32 pages;			/* entries of the next two */
 	struct page *page[XPV_NETFRONT_SLOTS];
 	grant_ref_t ref[XPV_NETFRONT_SLOTS];
@@ -137,7 +137,7 @@ struct xpv_netfront_tx {
 	u16 free_id[XPV_NETFRONT_SLOTS];
 	struct xpv_netfront_txslot slot[XPV_NETFRONT_SLOTS];
 	grant_ref_t gref[XPV_NETFRONT_SLOTS];	/* the id's own, for pages of packets */
-	struct xpv_netfront_copies own;		/* whole pages if the backend isn't trusted */
+	struct xpv_netfront_copies own;		/* pages if the backend isn't trusted */
 	struct xpv_netfront_copies kept;	/* for a backend that keeps them mapped */
 
 	struct xpv_netfront_count count;
@@ -452,7 +452,8 @@ bool xpv_netfront_rx_mapped(struct xpv_netfront_rx *rx, const struct xpv_net_rxp
 void xpv_netfront_rx_keep(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt);
 /*
  * End the grant of the page at ring index @index, which is none that stays mapped: it is the
- * caller's, who gives it to the pool in the end. NULL, and the page is kept, when the backend doesn't let go of it, for which it is closed.
+ * caller's, who gives it to the pool in the end. NULL, and the page is kept, when the backend
+ * doesn't let go of it, for which it is closed.
  */
 struct page *xpv_netfront_rx_take(struct xpv_netfront_queue *q, u32 index);
 

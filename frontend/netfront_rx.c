@@ -130,6 +130,7 @@ static int add_copy(struct xpv_netfront_queue *q, struct sk_buff *skb,
 	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, PAGE_SIZE);
 	return 0;
 }
+
 /* Make the page of slot @i part of @skb, from byte @skip of the data on. */
 static int add_page(struct xpv_netfront_queue *q, struct sk_buff *skb,
 		    const struct xpv_net_rxpkt *pkt, u32 i, u32 skip)

@@ -2,11 +2,10 @@
 /*
  * Packets from the guest's stack to the backend, and the answers to them.
  *
- * The front of a packet is copied to a small buffer that its id keeps granted;
- * what is longer is granted where it lies, until it is answered. If the backend keeps the buffers
- * mapped they are whole pages, and packets are copied whole (netfront_static.c). A packet that fits
- * its buffers is free at once, so nobody waits for its answer, and answers nobody waits for
- * raise no event: they are taken when slots run low.
+ * The front of a packet is copied to a small buffer that its id keeps granted; what is longer is
+ * granted where it lies, until it is answered. Buffers that the backend keeps mapped are pages, and
+ * what fits one is copied whole; so is all that one gets that isn't trusted. A packet that was copied
+ * is free at once, so nobody waits for its answer: it raises no event, and is taken when slots run low.
  */
 #include "netfront.h"
 
@@ -180,7 +179,8 @@ static bool prepare(struct packing *p)
 	if (skb_is_gso(skb) &&
 	    !net_gso_ok(p->queue->front->netdev->features, skb_shinfo(skb)->gso_type))
 		return false;
-	if (tx->copies->size == XPV_PAGE_SIZE || skb->len <= tx->copies->size) {
+	/* The backend copies it too, so a long one costs less to grant than to copy twice. */
+	if (skb->len <= tx->copies->size || p->queue->front->untrusted) {
 		p->head = skb->len;
 		return true;
 	}
