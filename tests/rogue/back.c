@@ -174,10 +174,40 @@ static void rings(struct rogue *r)
 	ring_of(r, 0, refs, order > 0 ? 1u << order : 1);
 }
 
-void rogue_offer(struct rogue *r)
+/* The rings and channels that the guest offers. */
+static void take_over(struct rogue *r)
 {
 	char key[32];
 
+	rings(r);
+	r->port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
+					     ask(r, of_queue(r, "event-channel", key)));
+	if (r->port < 0)
+		die(r, "the guest's event channel: %s", strerror(errno));
+	if (!r->ctl)
+		return;
+	r->ctl_port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
+						 ask(r, "event-channel-ctrl"));
+	if (r->ctl_port < 0)
+		die(r, "the control ring's event channel: %s", strerror(errno));
+}
+
+/* Those, and whatever was grabbed. */
+static void let_go(struct rogue *r)
+{
+	memset(r->ring, 0, sizeof(r->ring));
+	while (back.nr_mapped)
+		unmap_last();
+	if (r->port >= 0)
+		xenevtchn_unbind(r->evtchn, r->port);
+	r->port = -1;
+	if (r->ctl_port >= 0)
+		xenevtchn_unbind(r->evtchn, r->ctl_port);
+	r->ctl_port = -1;
+}
+
+void rogue_offer(struct rogue *r)
+{
 	if (back.made)
 		die(r, "already offered: close first");
 	name_device(r);
@@ -198,14 +228,18 @@ void rogue_offer(struct rogue *r)
 	/* It may want nothing of what it reads. */
 	if (ask(r, "state") >= XPV_CLOSING)
 		return;
-	rings(r);
-	r->port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
-					     ask(r, of_queue(r, "event-channel", key)));
-	if (r->port < 0)
-		die(r, "the guest's event channel: %s", strerror(errno));
-	if (r->ctl)
-		r->ctl_port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
-							 ask(r, "event-channel-ctrl"));
+	take_over(r);
+	set_state(r, XPV_CONNECTED);
+}
+
+void rogue_return(struct rogue *r)
+{
+	if (!back.made)
+		die(r, "no device to return to: connect first");
+	let_go(r);
+	set_state(r, XPV_INIT_WAIT);
+	await(r, 1u << XPV_INITIALISED | 1u << XPV_CONNECTED);
+	take_over(r);
 	set_state(r, XPV_CONNECTED);
 }
 
@@ -243,15 +277,7 @@ void rogue_close(struct rogue *r)
 	if (!back.made)
 		return;
 	back.made = false;
-	memset(r->ring, 0, sizeof(r->ring));
-	while (back.nr_mapped)
-		unmap_last();
-	if (r->port >= 0)
-		xenevtchn_unbind(r->evtchn, r->port);
-	r->port = -1;
-	if (r->ctl_port >= 0)
-		xenevtchn_unbind(r->evtchn, r->ctl_port);
-	r->ctl_port = -1;
+	let_go(r);
 	set_state(r, XPV_CLOSED);
 	/* A frontend that never came this far has nothing to close. */
 	await(r, 1u << XPV_CLOSED | 1u << XPV_INITIALISING | 1u << XPV_UNKNOWN);

@@ -190,6 +190,11 @@ bool rogue_symbol(struct rogue *r, const char *name, u64 *value)
 	return true;
 }
 
+void rogue_return(struct rogue *r)
+{
+	die(r, "a frontend connects by its own offer");
+}
+
 void rogue_grab(struct rogue *r, u32 gref)
 {
 	die(r, "a frontend has no grant %u to map", gref);

@@ -133,6 +133,8 @@ extern const bool rogue_is_front;
 int rogue_open(struct rogue *r, int argc, char **argv);
 /* The handshake up to where rings and channel exist on this end. */
 void rogue_offer(struct rogue *r);
+/* The same of the same device, whose peer is Initialising again. */
+void rogue_return(struct rogue *r);
 /* The last step of an honest one. */
 void rogue_connect(struct rogue *r);
 /* A name in an expression that only this end knows, such as the grant of a page. */

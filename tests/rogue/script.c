@@ -11,6 +11,7 @@
  *   ctl                a vif has a control ring
  *   connect            the whole handshake
  *   offer              the handshake without waiting for the peer to agree
+ *   return             (back) the whole handshake of the same device, whose peer is Initialising
  *   state N            write our state
  *   wait N...          until the peer's state is one of these
  *   gone               until the peer closes the device
@@ -28,7 +29,7 @@
  *   table EXPR FIELD=EXPR...  (front) so many segments, or a vif's grants, into the page named table
  *   entry EXPR FIELD=EXPR...  (front) write this one of them alone
  *   see EXPR FIELD=EXPR...    (front) its fields have to be these
- *   race FIELD A B     write A and B in turns into the field of every slot, until
+ *   race [table] FIELD A B    write A and B in turns into the field of every slot, or entry, until
  *   calm
  *   sleep MS
  *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
@@ -53,6 +54,8 @@ static struct {
 	bool racing;
 	pthread_t racer;
 	const struct field *race;
+	u8 *raced;		/* where the first one's field is, */
+	u32 stride, raced_slots;	/* and the others */
 	u64 value[2];
 	u32 refused;		/* a bit for each operation */
 } script;
@@ -326,30 +329,43 @@ static void check_entry(struct rogue *r, char **word)
 	}
 }
 
-static void *race(void *arg)
+static void *race(void *unused)
 {
-	struct ring *ring = arg;
 	u32 i, turn;
 
+	(void)unused;
 	for (turn = 0; READ_ONCE(script.racing); turn ^= 1)
-		for (i = 0; i < ring->size; i++)
-			memcpy(slot(ring, i) + script.race->offset, &script.value[turn],
+		for (i = 0; i < script.raced_slots; i++)
+			memcpy(script.raced + (size_t)i * script.stride, &script.value[turn],
 			       script.race->size);
 	return NULL;
 }
 
 static void start_race(struct rogue *r, char **word)
 {
-	struct ring *ring = need_ring(r);
+	const struct field *fields;
 	u32 offset;
 
-	script.race = find(ring->out, word[0], &offset);
+	if (!strcmp(word[0], "table")) {
+		word++;
+		fields = r->vif ? grant : segment;
+		script.raced = entry_of(r, 0);
+		script.stride = sizeof(struct xpv_blk_seg);
+		script.raced_slots = XPV_BLK_SEGS_PER_PAGE;
+	} else {
+		fields = need_ring(r)->out;
+		script.raced = slot(script.ring, 0);
+		script.stride = script.ring->stride;
+		script.raced_slots = script.ring->size;
+	}
+	script.race = find(fields, word[0], &offset);
 	if (!script.race)
 		die(r, "no field '%s' here", word[0]);
+	script.raced += offset;
 	script.value[0] = expr(r, word[1]);
 	script.value[1] = expr(r, word[2]);
 	script.racing = true;
-	if (pthread_create(&script.racer, NULL, race, ring))
+	if (pthread_create(&script.racer, NULL, race, NULL))
 		die(r, "no thread for the race");
 }
 
@@ -392,7 +408,7 @@ static void statement(struct rogue *r, char **word)
 		u32 words;	/* at least */
 	} verbs[] = {
 		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 },
-		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 },
+		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 }, { "return", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
 		{ "take", 0 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
@@ -428,6 +444,9 @@ static void statement(struct rogue *r, char **word)
 		rogue_connect(r);
 	} else if (!strcmp(verb, "offer")) {
 		rogue_offer(r);
+	} else if (!strcmp(verb, "return")) {
+		rogue_return(r);
+		rogue_connect(r);
 	} else if (!strcmp(verb, "state")) {
 		set_state(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "wait")) {
