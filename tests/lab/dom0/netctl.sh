@@ -83,19 +83,36 @@ hash_is_on() { guest "ethtool -k $1" | grep -q 'receive-hashing: on$'; }
 # --- grants that stay mapped ---
 
 static_option() { guest "echo $1 >/sys/module/xpv_netfront/parameters/static_grants"; }
-both_streams() { guest_iperf 1 2 && guest_iperf 1 2 -R && guest 'ping -q -c 20 -i 0.05 10.0.1.1'; }
+both_streams() { guest_iperf 1 1 && guest_iperf 1 1 -R; }
+small_packets() { guest 'ping -q -c 100 -i 0.02 -s 1400 10.0.1.1'; }
 
-# How the data crosses: by pages that stay mapped, or each granted for its packet.
+# by_static COMMAND...: leaves in $static and $granted by which pages dom0 copies meanwhile, in the way that is called $way.
+by_static() {
+	local before
+	before=$(count back "${way}_queue_[0-9]+_grant_copies")
+	static=$(grown back "${way}_queue_[0-9]+_static_copies" "$@") || return
+	granted=$(($(count back "${way}_queue_[0-9]+_grant_copies") - before))
+	echo "$way: $static slots by grants that stay, $granted copies by others"
+}
+
+# What comes to the guest comes by pages that stay mapped.
 static_is_used() { # [WHEN]
-	local by_static by_grant
+	local way=tx static granted
 	until_ok 20 has_static || { echo "no grants stay mapped ${1-}"; return 1; }
 	# Till all that was posted before has been used.
-	both_streams >/dev/null || return
-	by_static=$(count back '.x_queue_[0-9]+_static_copies') by_grant=$(count back '.x_queue_[0-9]+_grant_copies')
-	both_streams >/dev/null || return
-	by_static=$(($(count back '.x_queue_[0-9]+_static_copies') - by_static)) by_grant=$(($(count back '.x_queue_[0-9]+_grant_copies') - by_grant))
-	echo "$by_static slots by grants that stay, $by_grant copies by others ${1-}"
-	[ $by_static -gt 1000 ] && [ $((by_grant * 50)) -lt $by_static ] || { echo "$by_grant copies by hypercalls, $by_static without ${1-}"; return 1; }
+	guest_iperf 1 1 -R >/dev/null && by_static guest_iperf 1 1 -R || return
+	[ "$static" -gt 1000 ] && [ $((granted * 50)) -lt "$static" ] || { echo "$granted copies to the guest by hypercalls ${1-}"; return 1; }
+}
+
+# What it sends does, as long as one page is enough; else dom0's copy is the only one.
+static_is_sent_by() {
+	local way=rx static granted grants
+	grants=$(count front 'tx_queue_[0-9]+_grants')
+	by_static small_packets || return
+	[ "$static" -ge 100 ] && [ "$granted" = 0 ] || { echo "$granted copies of small packets by hypercalls, $static without"; return 1; }
+	[ "$(count front 'tx_queue_[0-9]+_grants')" = "$grants" ] || { echo "pages are granted for small packets"; return 1; }
+	by_static guest_iperf 1 1 || return
+	[ "$granted" -gt 1000 ] || { echo "large packets are copied twice"; return 1; }
 }
 
 has_static() { [ "$(static_count)" -gt 0 ]; }
@@ -123,12 +140,15 @@ all_idle() {
 net_static() {
 	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 	guest 'mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null'
-	queues 2 2 && attach_net && static_is_used && payload || return
+	queues 2 2 && attach_net && static_is_used && static_is_sent_by && payload || return
 	until_ok 20 all_idle || { guest 'cat /sys/kernel/debug/xpv-netfront/vif-1'; echo "pages stay away"; return 1; }
 	[ "$(static_count)" = 1536 ] || { echo "$(static_count) grants stay mapped, not 2 times 768"; return 1; }
-	detach_net || return
-	# Either end can do without.
-	static_option 0 && attach_net && payload && both_streams >/dev/null || return
+	detach_net
+}
+
+# Either end can do without, and with fewer.
+net_static_fewer() {
+	queues 2 2 && static_option 0 && attach_net && payload && both_streams >/dev/null || return
 	[ "$(static_count)" = 0 ] || { echo "grants stay mapped unasked"; return 1; }
 	[ "$(count back '.x_queue_[0-9]+_static_copies')" = 0 ] && [ "$(count back '.x_queue_[0-9]+_grant_copies')" -gt 1000 ] || { echo "no copies by hypercalls"; return 1; }
 	detach_net && static_option 768 || return
@@ -144,11 +164,14 @@ net_static() {
 	detach_net
 }
 
-# A backend that isn't trusted may write to no page that the guest's stack reads: none is lent.
+# A backend that isn't trusted sees nothing but copies, and may write to no page that the guest's stack
+# reads: none is granted for a packet, or lent.
 net_static_untrusted() {
+	local grants
 	guest 'echo 0 >/sys/module/xpv_netfront/parameters/trusted' && queues 2 2 && attach_net && static_is_used && payload || return
 	[ "$(guest 'cat /sys/kernel/debug/xpv-netfront/vif-1' | grep -c untrusted)" = 1 ] || { echo "the backend is trusted"; return 1; }
-	[ "$(grown front 'rx_queue_[0-9]+_grants' guest_iperf 1 2 -R)" = 0 ] || { echo "pages are granted for packets"; return 1; }
+	grants=$(grown front '.x_queue_[0-9]+_grants' both_streams) || return
+	[ "$grants" = 0 ] || { echo "$grants pages are granted for packets"; return 1; }
 	guest 'echo 1 >/sys/module/xpv_netfront/parameters/trusted'
 	detach_net
 }
@@ -158,9 +181,9 @@ net_static_again() {
 	local name
 	queues 2 2 && attach_net && static_is_used && net_job 1 || return
 	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
-	guest "ethtool -L $name combined 1" && until_ok 20 has_queues 1 1 && until_ok 20 moves 1 && static_is_used "after ethtool -L" || return
+	guest "ethtool -L $name combined 1" && until_ok 20 has_queues 1 1 && until_ok 20 net_moves 1 && static_is_used "after ethtool -L" || return
 	[ "$(static_count)" = 768 ] || { echo "$(static_count) grants stay mapped for one queue"; return 1; }
-	replace_netback xpv xpv 2 && until_ok 40 moves 1 && static_is_used "after the backend was loaded again" || return
+	replace_netback xpv xpv 2 && until_ok 40 net_moves 1 && static_is_used "after the backend was loaded again" || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	detach_net
@@ -170,8 +193,11 @@ net_control() {
 	[ "$front" = xpv ] || return 0
 	if [ "$back" = xpv ]; then
 		verdict net-static net_static
-		[ -z "${LAB_LONG-}" ] || verdict net-static-untrusted net_static_untrusted
-		[ -z "${LAB_LONG-}" ] || verdict net-static-again net_static_again
+		[ -z "${LAB_LONG-}" ] || {
+			verdict net-static-fewer net_static_fewer
+			verdict net-static-untrusted net_static_untrusted
+			verdict net-static-again net_static_again
+		}
 	fi
 	[ "$back" = qdisk ] || verdict net-hash net_hash
 	queues 1 1 >/dev/null
