@@ -95,6 +95,7 @@ struct xpv_netback_ctl {
 	int irq;
 	unsigned long event;		/* bit 0: an EOI is owed; atomic */
 	bool worked;			/* since the last EOI something was found to do */
+	bool leaving;			/* nobody waits for answers any more; written by who ends it */
 	char name[IFNAMSIZ + 8];
 	u32 most_grefs;			/* of a queue, that stay mapped */
 	void *page;			/* what was copied of one of the guest's, or will be to it */

@@ -74,6 +74,9 @@ static void serve(struct work_struct *work)
 	for (n = 0; n < ctl->ring.size && xpv_net_take_ctl(&ctl->ring, &req) == 1; n++) {
 		u32 status, data = 0;
 
+		/* Each may take its time, and who ends this is not to wait for all of them. */
+		if (READ_ONCE(ctl->leaving))
+			return;
 		status = do_request(ctl->vif, &req, &data);
 		xpv_net_answer_ctl(&ctl->ring, &req, status, data);
 		if (xpv_back_publish(&ctl->ring))
@@ -185,6 +188,7 @@ void xpv_netback_disconnect_ctl(struct xpv_netback *vif)
 	if (!ctl)
 		return;
 	unbind_from_irqhandler(ctl->irq, ctl);
+	WRITE_ONCE(ctl->leaving, true);
 	/* Nobody is left to queue it, but itself, which this forbids. */
 	cancel_work_sync(&ctl->work);
 	for (i = 0; i < vif->queues; i++)

@@ -12,7 +12,7 @@
 /* A backend has grants to map and CPUs to wait for, but no more. */
 #define ANSWER_TIME	(2 * HZ)
 
-/* Its EOI comes with the next question: so often can it come, and not more often. */
+/* No more come before its EOI. */
 static irqreturn_t event(int irq, void *arg)
 {
 	struct xpv_netfront_ctl *ctl = arg;
@@ -22,17 +22,21 @@ static irqreturn_t event(int irq, void *arg)
 	return IRQ_HANDLED;
 }
 
-static void give_eoi(struct xpv_netfront_ctl *ctl)
+static void give_eoi(struct xpv_netfront_ctl *ctl, unsigned int flags)
 {
 	if (test_and_clear_bit(0, &ctl->event))
-		xen_irq_lateeoi(ctl->irq, 0);
+		xen_irq_lateeoi(ctl->irq, flags);
 }
 
 static bool answered(struct xpv_netfront_ctl *ctl, const struct xpv_net_ctlreq *req, u32 *data,
 		     int *err)
 {
 	*err = xpv_net_take_ctl_answer(&ctl->ring, req, data);
-	return *err != -EAGAIN || READ_ONCE(ctl->leaving);
+	if (*err != -EAGAIN || READ_ONCE(ctl->leaving))
+		return true;
+	/* An event so far is of an earlier answer, seen before it came; or of nothing at all. */
+	give_eoi(ctl, XEN_EOI_FLAG_SPURIOUS);
+	return false;
 }
 
 int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c, u32 *data)
@@ -45,7 +49,7 @@ int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c,
 	lockdep_assert_held(&ctl->lock);
 	if (!ctl->up)
 		return -ENOTCONN;
-	give_eoi(ctl);
+	give_eoi(ctl, 0);
 	xpv_front_rearm(&ctl->ring, 1);
 	memcpy(xpv_front_next(&ctl->ring), &req, sizeof(req));
 	if (xpv_front_publish(&ctl->ring))
