@@ -18,6 +18,9 @@
 /* The most discarded at once, and where pieces end: the thread has others to serve. */
 #define DISCARD_PIECE	(1u << (30 - XPV_BLK_SECTOR_SHIFT))
 
+/* The block layer's own bound. */
+#define PLUG_MOST	32u
+
 #define DRAIN_WAIT	msecs_to_jiffies(10)	/* from one look whether all is answered to the next */
 
 static_assert(XPV_BLK_MAX_SEGS <= BIO_MAX_VECS, "a request is one bio");
@@ -143,13 +146,10 @@ static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req
 	}
 }
 
-/* Copy the next slot off the ring, once, and decode the copy. */
+/* Take the next request off the ring. */
 static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
-	union xpv_blk_slot slot;
-
-	xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
-	xpv_blk_decode(q->dev->abi, &slot, &req->req);
+	xpv_blk_take(q->dev->abi, xpv_ring_slot(&q->ring, q->ring.cons++), &req->req);
 	req->big = NULL;
 	req->page = req->own_page;
 	req->seg = req->req.seg;
@@ -450,13 +450,15 @@ static void submit_barrier(struct xpv_blkback_queue *q, struct xpv_blkback_reque
 	drain(q, 0);
 }
 
-/* Give all of @batch to the disk. */
-static void submit_all(struct xpv_blkback_chain *batch)
+/* Give all of @batch to the disk; @n of them came off the ring just now. */
+static void submit_all(struct xpv_blkback_chain *batch, u32 n)
 {
 	struct xpv_blkback_request *req, *next;
 	struct blk_plug plug;
 
 	blk_start_plug(&plug);
+	/* The block layer gets as many of its own requests at once, which costs less than one by one. */
+	plug.nr_ios = (unsigned short)clamp(n, 1u, PLUG_MOST);
 	for (req = chain_take(batch); req && req->req.op != XPV_BLK_BARRIER; req = next) {
 		next = req->next;
 		submit(req);
@@ -476,7 +478,7 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 	if (batch.first) {
 		describe(q, &batch);
 		map_data(q, &batch);
-		submit_all(&batch);
+		submit_all(&batch, taken);
 	}
 	xpv_blkback_answer(q);
 	if (unlikely(!chain_empty(&q->starved))) {

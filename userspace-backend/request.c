@@ -173,11 +173,9 @@ static u32 take(struct queue *q, struct request_list *batch)
 	/* Slots not answered and requests not free are equally many, so there are @n. */
 	for (i = 0; i < n; i++) {
 		struct request *r = list_take(&q->free);
-		union xpv_blk_slot slot;
 
 		r->entry->taken = q->ring.cons;
-		xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
-		xpv_blk_decode(q->abi, &slot, &r->entry->req);
+		xpv_blk_take(q->abi, xpv_ring_slot(&q->ring, q->ring.cons++), &r->entry->req);
 		/* A process killed here leaves an entry that is whole. */
 		barrier();
 		WRITE_ONCE(r->entry->state, ENTRY_TAKEN);

@@ -169,9 +169,12 @@ net_static_again() {
 	local name
 	queues 2 2 && attach_net && static_is_used && net_job 1 || return
 	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
-	guest "ethtool -L $name combined 1" && until_ok 20 has_queues 1 1 && until_ok 20 net_moves 1 && static_is_used "after ethtool -L" || return
+	guest "ethtool -L $name combined 1" && until_ok 20 has_queues 1 1 || { has_queues 1 1; return 1; }
+	until_ok 40 net_moves 1 || { echo "no traffic after ethtool -L"; return 1; }
+	static_is_used "after ethtool -L" || return
 	[ "$(static_count)" = 768 ] || { echo "$(static_count) grants stay mapped for one queue"; return 1; }
-	replace_netback xpv xpv 2 && until_ok 40 net_moves 1 && static_is_used "after the backend was loaded again" || return
+	replace_netback xpv xpv 2 && until_ok 40 net_moves 1 || { echo "no traffic after the backend was loaded again"; return 1; }
+	static_is_used "after the backend was loaded again" || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	detach_net
