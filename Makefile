@@ -128,7 +128,7 @@ $(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources
 		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := tests/rogue/rogue.c tests/rogue/script.c
+rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \

@@ -20,6 +20,8 @@
 . /run/lab/dom0/netpath.sh
 # shellcheck source=tests/lab/dom0/netxdp.sh
 . /run/lab/dom0/netxdp.sh
+# shellcheck source=tests/lab/dom0/netctl.sh
+. /run/lab/dom0/netctl.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -287,6 +289,7 @@ net_tests() {
 	[ "$pair" = pv:xpv:xpv ] || [ -n "${LAB_LONG-}" ] || return 0
 	net_path
 	net_xdp_tests
+	net_control
 }
 
 pairing() {
