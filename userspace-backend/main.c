@@ -53,8 +53,8 @@ static void reload(void)
 		config.drain_s = new.drain_s;
 		config.max_queues = new.max_queues;
 		config.max_ring_order = new.max_ring_order;
-		config.nbd_connections = new.nbd_connections;
-		config.nbd_timeout_s = new.nbd_timeout_s;
+		WRITE_ONCE(config.nbd_connections, new.nbd_connections);
+		WRITE_ONCE(config.nbd_timeout_s, new.nbd_timeout_s);
 		config_free(&new);
 		log_info("settings read again");
 	}

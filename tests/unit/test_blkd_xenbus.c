@@ -10,9 +10,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACK	"backend/vbd3/7/51712"
+#define OTHER	"backend/vbd3/7/51728"
 #define FRONT	"/local/domain/7/device/vbd/51712"
 #define BYTES	(1u << 20)
 
@@ -104,12 +107,31 @@ static void front_connects(void)
 	write_number(FRONT "/state", XPV_INITIALISED);
 }
 
+/* As xpv-blkctl does: ask until there is an answer. */
+static int open_disk(u32 devid, char *why)
+{
+	int err;
+
+	while ((err = disk_open_store(disk_find(7, devid), why)) == -EAGAIN)
+		run(5);
+	return err;
+}
+
+static int resize(u32 devid)
+{
+	int err;
+
+	while ((err = disk_resize(disk_find(7, devid))) == -EAGAIN)
+		run(5);
+	return err;
+}
+
 static void open_by_script(void)
 {
 	char why[STORE_WHY];
 
 	wait_for(XPV_INIT_WAIT);
-	assert_int_equal(disk_open_store(disk_find(7, 51712), why), 0);
+	assert_int_equal(open_disk(51712, why), 0);
 }
 
 static void start_daemon(void)
@@ -119,8 +141,18 @@ static void start_daemon(void)
 	run(1);
 }
 
+/* One is there, and it goes on with its queue. */
+static void goes_on(void)
+{
+	int tries = 1000;
+
+	while (!disk_find(7, 51712)->nr_queues && tries--)
+		run(5);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
+}
+
 /* Connected, from the start. */
-static void connect(void)
+static void connect_disk(void)
 {
 	make_node(XPV_INITIALISING);
 	start_daemon();
@@ -149,7 +181,7 @@ static void end_all(void)
 static void life_of_a_disk(void **state)
 {
 	(void)state;
-	connect();
+	connect_disk();
 	assert_string_equal(fake_store_read(BACK "/sectors"), "2048");
 	write_number(FRONT "/state", XPV_CLOSING);
 	wait_for(XPV_CLOSING);
@@ -175,6 +207,9 @@ static void removed_while_it_is_adopted(void **state)
 	fake_store_write(BACK "/xpv-blkd-opened", "1");
 	fake_store_written = remove_it;
 	start_daemon();
+	while (fake_store_written)
+		run(5);
+	run(20);
 	assert_null(disk_next(NULL));
 	end_all();
 }
@@ -197,7 +232,7 @@ static void a_store_that_is_away_is_waited_for(void **state)
 
 	(void)state;
 	snprintf(hidden, sizeof(hidden), "%s.away", image);
-	connect();
+	connect_disk();
 	end_daemon();
 	assert_int_equal(rename(image, hidden), 0);
 	start_daemon();
@@ -206,9 +241,8 @@ static void a_store_that_is_away_is_waited_for(void **state)
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
 	assert_int_equal(complaints, 1);
 	assert_int_equal(rename(hidden, image), 0);
-	run(500);
+	goes_on();
 	assert_int_equal(state_now(), XPV_CONNECTED);
-	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
 	/* A guest that does not want to wait, and comes again. */
 	end_daemon();
 	assert_int_equal(rename(image, hidden), 0);
@@ -237,7 +271,7 @@ static void removed_is_removed(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(news); i++) {
-		connect();
+		connect_disk();
 		fake_store_remove(BACK);
 		disk_news(disk_find(7, 51712), news[i]);
 		run(20);
@@ -248,7 +282,7 @@ static void removed_is_removed(void **state)
 		end_all();
 	}
 	snprintf(hidden, sizeof(hidden), "%s.away", image);
-	connect();
+	connect_disk();
 	end_daemon();
 	assert_int_equal(rename(image, hidden), 0);
 	start_daemon();
@@ -327,26 +361,153 @@ static void count_connected(const char *path)
 static void it_is_told_of_the_size(void **state)
 {
 	(void)state;
-	connect();
+	connect_disk();
 	times_connected = 0;
 	fake_store_written = count_connected;
 	end_daemon();
 	start_daemon();
-	run(20);
+	goes_on();
 	assert_int_equal(times_connected, 0);
 	end_daemon();
 	assert_int_equal(truncate(image, 2 * BYTES), 0);
 	start_daemon();
-	run(20);
+	goes_on();
 	assert_string_equal(fake_store_read(BACK "/sectors"), "4096");
 	assert_int_equal(times_connected, 1);
-	assert_int_equal(disk_resize(disk_find(7, 51712)), 0);
+	assert_int_equal(resize(51712), 0);
 	assert_int_equal(times_connected, 1);
 	assert_int_equal(truncate(image, 4 * BYTES), 0);
-	assert_int_equal(disk_resize(disk_find(7, 51712)), 0);
+	assert_int_equal(resize(51712), 0);
 	assert_string_equal(fake_store_read(BACK "/sectors"), "8192");
 	assert_int_equal(times_connected, 2);
 	end_all();
+}
+
+/* --- stores that do not answer --- */
+
+static void make_other(const char *params)
+{
+	fake_store_write(OTHER "/frontend", FRONT "-other");
+	fake_store_write(OTHER "/frontend-id", "7");
+	fake_store_write(OTHER "/script", "block-xpv");
+	fake_store_write(OTHER "/params", params);
+	fake_store_write(OTHER "/mode", "w");
+	write_number(OTHER "/state", XPV_INITIALISING);
+	write_number(FRONT "-other/state", XPV_INITIALISING);
+	run(20);
+	assert_non_null(disk_find(7, 51728));
+}
+
+/* The main loop goes round, and the first disk is served, for so long. */
+static void all_else_goes_on(unsigned int ms)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	struct front_response rsp;
+	u64 begun = now_ns(), turn;
+
+	while (now_ns() - begun < ms * 1000000ull) {
+		turn = now_ns();
+		front_add(&front, &req);
+		front_publish(&front);
+		assert_true(front_take(&front, &rsp, 1000));
+		assert_int_equal(rsp.status, XPV_BLK_OK);
+		run(1);
+		/* A long time, for a machine that is busy; not as long as what hangs does. */
+		assert_true(now_ns() - turn < 400000000);
+	}
+}
+
+static void who_hangs_keeps_nobody_waiting(void **state)
+{
+	char params[128], why[STORE_WHY];
+	struct disk *other;
+	u64 begun;
+
+	(void)state;
+	connect_disk();
+	snprintf(params, sizeof(params), "aio:fault:hang=600:%s.other", image);
+	make_other(params);
+	other = disk_find(7, 51728);
+	/* It is not there. */
+	begun = now_ns();
+	assert_int_equal(disk_open_store(other, why), -EAGAIN);
+	assert_non_null(strstr(why, "does not answer"));
+	all_else_goes_on(300);
+	assert_int_equal(disk_open_store(other, why), -EAGAIN);
+	assert_int_equal(open_disk(51728, why), -ENOENT);
+	assert_non_null(strstr(why, "No such file"));
+	assert_true(now_ns() - begun > 600000000);
+	/* Now it is, and what is asked of it later takes as long. */
+	snprintf(params, sizeof(params), "aio:fault:hang=600:null:1M");
+	fake_store_write(OTHER "/params", params);
+	assert_int_equal(open_disk(51728, why), 0);
+	assert_int_equal(disk_resize(other), -EAGAIN);
+	all_else_goes_on(300);
+	assert_int_equal(resize(51728), -EOPNOTSUPP);
+	assert_int_equal(disk_close_store(other), -EAGAIN);
+	assert_int_equal(disk_open_store(other, why), -EAGAIN);
+	all_else_goes_on(300);
+	assert_int_equal(open_disk(51728, why), 0);
+	/* It goes while it is looked at. */
+	assert_int_equal(disk_resize(other), -EAGAIN);
+	fake_store_remove(OTHER);
+	run(20);
+	assert_null(disk_find(7, 51728));
+	all_else_goes_on(300);
+	/* And while it is opened, for a script that does not wait. */
+	make_other(params);
+	other = disk_find(7, 51728);
+	assert_int_equal(disk_open_store(other, why), -EAGAIN);
+	assert_int_equal(disk_close_store(other), -EAGAIN);
+	fake_store_remove(OTHER);
+	run(20);
+	assert_null(disk_find(7, 51728));
+	end_all();
+	assert_int_equal(complaints, 0);
+}
+
+/* A server that takes a connection, and says nothing. */
+static void who_says_nothing_keeps_nobody_waiting(void **state)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	char params[160], why[STORE_WHY];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)state;
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	connect_disk();
+	snprintf(params, sizeof(params), "aio:nbd+unix:///?socket=%s", sun.sun_path);
+	make_other(params);
+	assert_int_equal(disk_open_store(disk_find(7, 51728), why), -EAGAIN);
+	all_else_goes_on(4500);
+	assert_int_equal(open_disk(51728, why), -ETIMEDOUT);
+	assert_non_null(strstr(why, "no answer"));
+	fake_store_remove(OTHER);
+	end_all();
+	close(fd);
+	unlink(sun.sun_path);
+}
+
+/* Nor does a disk that goes on with what a process before us served. */
+static void who_goes_on_may_hang(void **state)
+{
+	char params[128];
+
+	(void)state;
+	connect_disk();
+	end_daemon();
+	snprintf(params, sizeof(params), "aio:fault:hang=500:%s", image);
+	fake_store_write(BACK "/params", params);
+	start_daemon();
+	run(100);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
+	goes_on();
+	all_else_goes_on(50);
+	end_all();
+	assert_int_equal(complaints, 0);
 }
 
 static u32 came, last;
@@ -398,6 +559,9 @@ int main(void)
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, setup),
 		cmocka_unit_test_setup(it_is_told_of_the_size, setup),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
+		cmocka_unit_test_setup(who_hangs_keeps_nobody_waiting, setup),
+		cmocka_unit_test_setup(who_says_nothing_keeps_nobody_waiting, setup),
+		cmocka_unit_test_setup(who_goes_on_may_hang, setup),
 	};
 	int failed;
 
