@@ -75,6 +75,15 @@ static inline u64 now_ns(void)
 	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
 }
 
+/* The same to a few ms, for next to nothing. */
+static inline u64 coarse_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
 /* --- loop.c: the main thread's loop --- */
 
 /* Call @fn(@arg) when @fd is readable, until it is removed. Returns 0 or a negative errno. */
@@ -194,6 +203,9 @@ int disk_resize(struct disk *d);
 int disk_detach(struct disk *d);
 
 void disk_stats(const struct disk *d, struct disk_stats *sum);
+
+/* When the youngest of its requests in flight was taken, coarse_ns(); 0: there are none. */
+u64 disk_youngest(struct disk *d);
 
 /* Any thread: leave word for the main thread. */
 void disk_tell(struct disk *d, enum disk_news news);

@@ -322,3 +322,16 @@ void disk_stats(const struct disk *d, struct disk_stats *sum)
 	for (i = 0; i < d->nr_queues; i++)
 		add_stats(sum, &d->queue[i]->stats);
 }
+
+u64 disk_youngest(struct disk *d)
+{
+	u64 youngest = 0;
+	unsigned int i;
+
+	for (i = 0; i < d->nr_queues; i++) {
+		u64 since = queue_youngest(d->queue[i]);
+
+		youngest = since > youngest ? since : youngest;
+	}
+	return youngest;
+}
