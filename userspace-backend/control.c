@@ -196,6 +196,7 @@ static int limit(struct question *q)
 {
 	struct disk *d = get_disk(q);
 	u64 iops, bytes;
+	int err;
 
 	if (!d)
 		return -ENOENT;
@@ -203,8 +204,8 @@ static int limit(struct question *q)
 	bytes = d->rate_bytes.per_second;
 	if (get_limit(q, "iops", &iops) || get_limit(q, "bytes", &bytes))
 		return -EINVAL;
-	disk_set_limits(d, iops, bytes);
-	return 0;
+	err = disk_limit(d, iops, bytes);
+	return err ? refuse(q, err, "%s: xenstore does not take its limits", d->name) : 0;
 }
 
 static int resize(struct question *q)

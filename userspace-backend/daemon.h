@@ -190,8 +190,8 @@ int disk_open_store(struct disk *d, char *why);
  */
 int disk_close_store(struct disk *d);
 
-/* At most so many requests and bytes per second; 0: no limit. */
-void disk_set_limits(struct disk *d, u64 iops, u64 bytes);
+/* At most so many requests and bytes per second, from now on and for who comes after us; 0: no limit. */
+int disk_limit(struct disk *d, u64 iops, u64 bytes);
 
 /*
  * Look how large the store is now, and tell the frontend. Returns 0 or a negative errno; -EAGAIN: to be

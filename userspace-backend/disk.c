@@ -235,12 +235,6 @@ static int start_queues(struct disk *d, const struct ring_info *info, unsigned i
 	return 0;
 }
 
-static void keep_limits(struct disk *d)
-{
-	*journal_limits(d->journal) = (struct journal_limits){ d->rate_requests.per_second,
-							       d->rate_bytes.per_second };
-}
-
 int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, bool recover)
 {
 	u32 slots = xpv_ring_slots(info->pages, xpv_blk_stride(d->abi));
@@ -250,10 +244,6 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 	d->journal = recover ? journal_find(d->name, n, slots) : journal_make(d->name, n, slots);
 	if (!d->journal)
 		return recover ? -EPROTO : -errno;
-	if (recover)
-		disk_set_limits(d, journal_limits(d->journal)->requests, journal_limits(d->journal)->bytes);
-	else
-		keep_limits(d);
 	err = start_queues(d, info, n, recover);
 	if (!err)
 		return 0;
@@ -310,8 +300,6 @@ void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
 	xpv_rate_set(&d->rate_bytes, bytes, now_ns());
 	WRITE_ONCE(d->limited, iops || bytes);
 	pthread_mutex_unlock(&d->rate_lock);
-	if (d->journal)
-		keep_limits(d);
 }
 
 void disk_stats(const struct disk *d, struct disk_stats *sum)

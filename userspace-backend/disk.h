@@ -37,6 +37,9 @@ static inline bool disk_has_store(const struct disk *d)
 /* What the store is by now, into limits. Queues that are connected keep what they have. */
 void disk_measure(struct disk *d);
 
+/* At most so many requests and bytes per second; 0: no limit. */
+void disk_set_limits(struct disk *d, u64 iops, u64 bytes);
+
 /*
  * Serve @n rings, all of as many pages, in layout d->abi, with what limits say; with @recover, go
  * on where a process before us was killed. Returns 0 or a negative errno, and then is not connected;

@@ -25,6 +25,7 @@
 
 #define KIND		"backend/vbd3"
 #define SCRIPT		"block-xpv"	/* of a node that is ours, its script's name begins with that */
+#define LIMITS		"xpv-blkd-limits"	/* requests and bytes per second: they outlive us */
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
 #define COMPLAINTS	10u		/* and connections, told of for one disk in so many ns */
 #define COMPLAINTS_NS	60000000000ull
@@ -167,6 +168,8 @@ static void forget(struct disk *d)
 	snprintf(path, sizeof(path), "%s/state", d->front);
 	xs_unwatch(node_store, path, FRONT_TOKEN);
 	log_info("%s: gone", d->name);
+	/* If it was never gone on with. */
+	journal_forget(d->name);
 	xentop_remove(d);
 	disk_free(d);
 }
@@ -265,7 +268,16 @@ static bool is_ours(const char *path)
 	return ours;
 }
 
-/* It may be gone again when this returns. */
+static void adopt_limits(struct disk *d)
+{
+	char *text = node_read(d->path, LIMITS);
+	unsigned long long requests, bytes;
+
+	if (text && sscanf(text, "%llu %llu", &requests, &bytes) == 2)
+		disk_set_limits(d, requests, bytes);
+	free(text);
+}
+
 static void adopt(u16 domid, u32 devid)
 {
 	char path[64], *front, watch[300];
@@ -286,16 +298,30 @@ static void adopt(u16 domid, u32 devid)
 	d->state = state_of(path, XPV_INITIALISING);
 	if (d->state == XPV_UNKNOWN)
 		d->state = XPV_INITIALISING;
+	adopt_limits(d);
 	snprintf(watch, sizeof(watch), "%s/state", d->front);
 	xs_watch(node_store, watch, FRONT_TOKEN);
 	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
 	xentop_add(d);
-	/* To be looked at once more by the caller; what follows may find that it has to go. */
+	/* To be looked at once more by the caller. */
 	d->dirty = true;
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
 	else if (access_was_open(d))
 		access_recover(d);
+}
+
+/* Not only not ours, or not to be read. */
+static bool is_gone(u16 domid, u32 devid)
+{
+	char path[64], *state;
+	bool gone;
+
+	snprintf(path, sizeof(path), KIND "/%u/%u", domid, devid);
+	state = node_read(path, "state");
+	gone = !state && errno == ENOENT;
+	free(state);
+	return gone;
 }
 
 static void adopt_all(void)
@@ -317,6 +343,8 @@ static void adopt_all(void)
 		free(device);
 	}
 	free(domain);
+	/* What was in flight on disks that went while nobody served them. */
+	journal_sweep(is_gone);
 }
 
 /* A watch has fired: whom does it concern? */
@@ -427,6 +455,17 @@ int xenbus_measured(struct disk *d)
 	if (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED))
 		return -EIO;
 	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
+	return 0;
+}
+
+/* --- what is asked from outside --- */
+
+int disk_limit(struct disk *d, u64 iops, u64 bytes)
+{
+	if (!node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
+			(unsigned long long)bytes))
+		return -EIO;
+	disk_set_limits(d, iops, bytes);
 	return 0;
 }
 

@@ -2,181 +2,11 @@
 /* The userspace backend's handshake, with a xenstore and a guest in the same process. */
 #include "test.h"
 
+#include <toolstack.h>
+
 #include <disk.h>
-#include <fake_store.h>
-#include <loop.h>
-#include <xenbus.h>
-#include <xentop.h>
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#define BACK	"backend/vbd3/7/51712"
-#define OTHER	"backend/vbd3/7/51728"
-#define FRONT	"/local/domain/7/device/vbd/51712"
-#define BYTES	(1u << 20)
-
-struct config config = { .workers = 1 };
-
-static char dir[] = "/tmp/xpv-xenbus.XXXXXX";
-static char image[64];
-static struct front front;
-static u32 complaints;
-
-void logf_(int priority, const char *format, ...)
-{
-	(void)format;
-	complaints += priority <= 3;
-}
-
-void xentop_add(const struct disk *d)
-{
-	(void)d;
-}
-
-void xentop_remove(const struct disk *d)
-{
-	(void)d;
-}
-
-/* --- the toolstack, the guest, and the daemon --- */
-
-static void stop_turn(void *arg)
-{
-	(void)arg;
-	loop_end();
-}
-
-/* The main loop for so long. */
-static void run(unsigned int ms)
-{
-	assert_int_equal(loop_after(ms, stop_turn, NULL), 0);
-	loop_run();
-}
-
-static void write_number(const char *path, unsigned int value)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", value);
-	fake_store_write(path, text);
-}
-
-static unsigned int state_now(void)
-{
-	const char *text = fake_store_read(BACK "/state");
-
-	return text ? (unsigned int)atoi(text) : 0;
-}
-
-static void wait_for(unsigned int state)
-{
-	int tries = 1000;
-
-	while (state_now() != state && tries--)
-		run(5);
-	assert_int_equal(state_now(), state);
-}
-
-/* What libxl writes. */
-static void make_node(unsigned int state)
-{
-	char params[80];
-
-	snprintf(params, sizeof(params), "aio:%s", image);
-	fake_store_write(BACK "/frontend", FRONT);
-	fake_store_write(BACK "/frontend-id", "7");
-	fake_store_write(BACK "/script", "/etc/xen/scripts/block-xpv");
-	fake_store_write(BACK "/params", params);
-	fake_store_write(BACK "/mode", "w");
-	fake_store_write(BACK "/online", "1");
-	write_number(BACK "/state", state);
-	write_number(FRONT "/state", XPV_INITIALISING);
-}
-
-static void front_connects(void)
-{
-	loop_reset();
-	front_make(&front, XPV_BLK_X86_64, 1, 1, 0);
-	fake_store_write(FRONT "/protocol", "x86_64-abi");
-	fake_store_write(FRONT "/ring-ref", "1");
-	fake_store_write(FRONT "/event-channel", "0");
-	write_number(FRONT "/state", XPV_INITIALISED);
-}
-
-/* As xpv-blkctl does: ask until there is an answer. */
-static int open_disk(u32 devid, char *why)
-{
-	int err;
-
-	while ((err = disk_open_store(disk_find(7, devid), why)) == -EAGAIN)
-		run(5);
-	return err;
-}
-
-static int resize(u32 devid)
-{
-	int err;
-
-	while ((err = disk_resize(disk_find(7, devid))) == -EAGAIN)
-		run(5);
-	return err;
-}
-
-static void open_by_script(void)
-{
-	char why[STORE_WHY];
-
-	wait_for(XPV_INIT_WAIT);
-	assert_int_equal(open_disk(51712, why), 0);
-}
-
-static void start_daemon(void)
-{
-	assert_int_equal(disks_start(), 0);
-	assert_int_equal(xenbus_start(), 0);
-	run(1);
-}
-
-/* One is there, and it goes on with its queue. */
-static void goes_on(void)
-{
-	int tries = 1000;
-
-	while (!disk_find(7, 51712)->nr_queues && tries--)
-		run(5);
-	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
-}
-
-/* Connected, from the start. */
-static void connect_disk(void)
-{
-	make_node(XPV_INITIALISING);
-	start_daemon();
-	open_by_script();
-	front_connects();
-	wait_for(XPV_CONNECTED);
-	write_number(FRONT "/state", XPV_CONNECTED);
-	run(5);
-}
-
-/* The toolstack takes the disk away, whatever state it is in. */
-static void end_all(void)
-{
-	int tries = 1000;
-
-	fake_store_remove(BACK);
-	while (disk_next(NULL) && tries--)
-		run(5);
-	assert_null(disk_next(NULL));
-	xenbus_stop();
-	disks_stop();
-}
-
-/* --- tests --- */
 
 static void life_of_a_disk(void **state)
 {
@@ -212,17 +42,6 @@ static void removed_while_it_is_adopted(void **state)
 	run(20);
 	assert_null(disk_next(NULL));
 	end_all();
-}
-
-/* What a daemon that has been killed leaves behind, its requests apart. */
-static void end_daemon(void)
-{
-	int tries = 1000;
-
-	while (disk_disconnect(disk_find(7, 51712), true) == -EAGAIN && tries--)
-		run(1);
-	xenbus_stop();
-	disks_stop();
 }
 
 /* A guest whose disk's server is away has a slow disk, not none. */
@@ -383,133 +202,6 @@ static void it_is_told_of_the_size(void **state)
 	end_all();
 }
 
-/* --- stores that do not answer --- */
-
-static void make_other(const char *params)
-{
-	fake_store_write(OTHER "/frontend", FRONT "-other");
-	fake_store_write(OTHER "/frontend-id", "7");
-	fake_store_write(OTHER "/script", "block-xpv");
-	fake_store_write(OTHER "/params", params);
-	fake_store_write(OTHER "/mode", "w");
-	write_number(OTHER "/state", XPV_INITIALISING);
-	write_number(FRONT "-other/state", XPV_INITIALISING);
-	run(20);
-	assert_non_null(disk_find(7, 51728));
-}
-
-/* The main loop goes round, and the first disk is served, for so long. */
-static void all_else_goes_on(unsigned int ms)
-{
-	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
-	struct front_response rsp;
-	u64 begun = now_ns(), turn;
-
-	while (now_ns() - begun < ms * 1000000ull) {
-		turn = now_ns();
-		front_add(&front, &req);
-		front_publish(&front);
-		assert_true(front_take(&front, &rsp, 1000));
-		assert_int_equal(rsp.status, XPV_BLK_OK);
-		run(1);
-		/* A long time, for a machine that is busy; not as long as what hangs does. */
-		assert_true(now_ns() - turn < 400000000);
-	}
-}
-
-static void who_hangs_keeps_nobody_waiting(void **state)
-{
-	char params[128], why[STORE_WHY];
-	struct disk *other;
-	u64 begun;
-
-	(void)state;
-	connect_disk();
-	snprintf(params, sizeof(params), "aio:fault:hang=600:%s.other", image);
-	make_other(params);
-	other = disk_find(7, 51728);
-	/* It is not there. */
-	begun = now_ns();
-	assert_int_equal(disk_open_store(other, why), -EAGAIN);
-	assert_non_null(strstr(why, "does not answer"));
-	all_else_goes_on(300);
-	assert_int_equal(disk_open_store(other, why), -EAGAIN);
-	assert_int_equal(open_disk(51728, why), -ENOENT);
-	assert_non_null(strstr(why, "No such file"));
-	assert_true(now_ns() - begun > 600000000);
-	/* Now it is, and what is asked of it later takes as long. */
-	snprintf(params, sizeof(params), "aio:fault:hang=600:null:1M");
-	fake_store_write(OTHER "/params", params);
-	assert_int_equal(open_disk(51728, why), 0);
-	assert_int_equal(disk_resize(other), -EAGAIN);
-	all_else_goes_on(300);
-	assert_int_equal(resize(51728), -EOPNOTSUPP);
-	assert_int_equal(disk_close_store(other), -EAGAIN);
-	assert_int_equal(disk_open_store(other, why), -EAGAIN);
-	all_else_goes_on(300);
-	assert_int_equal(open_disk(51728, why), 0);
-	/* It goes while it is looked at. */
-	assert_int_equal(disk_resize(other), -EAGAIN);
-	fake_store_remove(OTHER);
-	run(20);
-	assert_null(disk_find(7, 51728));
-	all_else_goes_on(300);
-	/* And while it is opened, for a script that does not wait. */
-	make_other(params);
-	other = disk_find(7, 51728);
-	assert_int_equal(disk_open_store(other, why), -EAGAIN);
-	assert_int_equal(disk_close_store(other), -EAGAIN);
-	fake_store_remove(OTHER);
-	run(20);
-	assert_null(disk_find(7, 51728));
-	end_all();
-	assert_int_equal(complaints, 0);
-}
-
-/* A server that takes a connection, and says nothing. */
-static void who_says_nothing_keeps_nobody_waiting(void **state)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	char params[160], why[STORE_WHY];
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	(void)state;
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", dir);
-	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	assert_int_equal(listen(fd, 4), 0);
-	connect_disk();
-	snprintf(params, sizeof(params), "aio:nbd+unix:///?socket=%s", sun.sun_path);
-	make_other(params);
-	assert_int_equal(disk_open_store(disk_find(7, 51728), why), -EAGAIN);
-	all_else_goes_on(4500);
-	assert_int_equal(open_disk(51728, why), -ETIMEDOUT);
-	assert_non_null(strstr(why, "no answer"));
-	fake_store_remove(OTHER);
-	end_all();
-	close(fd);
-	unlink(sun.sun_path);
-}
-
-/* Nor does a disk that goes on with what a process before us served. */
-static void who_goes_on_may_hang(void **state)
-{
-	char params[128];
-
-	(void)state;
-	connect_disk();
-	end_daemon();
-	snprintf(params, sizeof(params), "aio:fault:hang=500:%s", image);
-	fake_store_write(BACK "/params", params);
-	start_daemon();
-	run(100);
-	assert_int_equal(state_now(), XPV_CONNECTED);
-	assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
-	goes_on();
-	all_else_goes_on(50);
-	end_all();
-	assert_int_equal(complaints, 0);
-}
-
 static u32 came, last;
 
 static void comes(void *arg)
@@ -535,44 +227,22 @@ static void much_is_done_later(void **state)
 	assert_int_equal(came, 3000);
 }
 
-static int setup(void **state)
-{
-	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	(void)state;
-	if (fd < 0 || ftruncate(fd, BYTES))
-		return -1;
-	close(fd);
-	fake_store_clear();
-	complaints = 0;
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(much_is_done_later, setup),
-		cmocka_unit_test_setup(life_of_a_disk, setup),
-		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
-		cmocka_unit_test_setup(removed_is_removed, setup),
-		cmocka_unit_test_setup(it_comes_back_while_it_drains, setup),
-		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, setup),
-		cmocka_unit_test_setup(it_is_told_of_the_size, setup),
-		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
-		cmocka_unit_test_setup(who_hangs_keeps_nobody_waiting, setup),
-		cmocka_unit_test_setup(who_says_nothing_keeps_nobody_waiting, setup),
-		cmocka_unit_test_setup(who_goes_on_may_hang, setup),
+		cmocka_unit_test_setup(much_is_done_later, fresh_store),
+		cmocka_unit_test_setup(life_of_a_disk, fresh_store),
+		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
+		cmocka_unit_test_setup(removed_is_removed, fresh_store),
+		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
+		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
+		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
+		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
 	int failed;
 
-	assert_non_null(mkdtemp(dir));
-	config.run_dir = dir;
-	snprintf(image, sizeof(image), "%s/image", dir);
-	loop_make();
+	toolstack_begin();
 	failed = cmocka_run_group_tests_name("blkd_xenbus", tests, NULL, NULL);
-	unlink(image);
-	snprintf(image, sizeof(image), "%s/7-51712.inflight", dir);
-	unlink(image);
-	rmdir(dir);
+	toolstack_end();
 	return failed;
 }
