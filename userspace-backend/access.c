@@ -42,6 +42,15 @@ static int begin_to_open(struct disk *d)
 	return 0;
 }
 
+static int say_why(const struct disk *d, char *why, int err)
+{
+	if (d->why[0])
+		memcpy(why, d->why, STORE_WHY);
+	else
+		snprintf(why, STORE_WHY, "%.160s: does not answer", d->errand.target ?: "the store before");
+	return err;
+}
+
 /* --- going on where a process before us was --- */
 
 static void retry(void *arg);
@@ -54,15 +63,24 @@ static void retry_later(void)
 		waits = !loop_after(RETRY_MS, retry, &waits);
 }
 
+/* Once, and not of what may yet come right by itself. */
+static void complain(struct disk *d, int err)
+{
+	char why[STORE_WHY];
+
+	if (d->told || (err == -EAGAIN && now_ns() - d->recovering_since < PATIENCE_NS))
+		return;
+	say_why(d, why, 0);
+	xenbus_complain(d, "can't go on yet: %s", why);
+	d->told = true;
+}
+
 /* The longer it has taken, the longer until the next try. */
 static void not_yet(struct disk *d, int err)
 {
-	u64 now = now_ns(), past = now - d->recovering_since, pause = past / 4;
+	u64 now = now_ns(), pause = (now - d->recovering_since) / 4;
 
-	if (!d->told && (err != -EAGAIN || past > PATIENCE_NS)) {
-		xenbus_complain(d, "can't go on yet: %s", d->why);
-		d->told = true;
-	}
+	complain(d, err);
 	d->retry_at = now + (pause < RETRY_MOST_NS ? pause : RETRY_MOST_NS);
 	retry_later();
 }
@@ -73,6 +91,8 @@ static void try_again(struct disk *d)
 
 	if (err)
 		not_yet(d, err);
+	else if (!d->told)
+		retry_later();
 }
 
 static void retry(void *arg)
@@ -82,11 +102,15 @@ static void retry(void *arg)
 
 	*waits = false;
 	for (d = disk_next(NULL); d; d = disk_next(d)) {
-		if (!d->recovering || d->errand.out)
+		if (!d->recovering)
 			continue;
-		if (now_ns() >= d->retry_at)
+		if (!d->errand.out && now_ns() >= d->retry_at) {
 			try_again(d);
-		else
+			continue;
+		}
+		/* One that does not answer comes back by itself, if ever. */
+		complain(d, -EAGAIN);
+		if (!d->errand.out || !d->told)
 			retry_later();
 	}
 }
@@ -141,15 +165,6 @@ static bool is_news(struct disk *d, enum errand_kind kind)
 		return false;
 	d->back_at = 0;
 	return since && now_ns() - since < NEWS_NS;
-}
-
-static int say_why(const struct disk *d, char *why, int err)
-{
-	if (d->why[0])
-		memcpy(why, d->why, STORE_WHY);
-	else
-		snprintf(why, STORE_WHY, "%.160s: does not answer", d->errand.target ?: "the store before");
-	return err;
 }
 
 int disk_open_store(struct disk *d, char *why)

@@ -28,7 +28,7 @@ head -c 256M /dev/urandom >$file
 sync
 cpu=1000 ours=0 theirs=0
 for ((i = 0; i < rounds; i++)); do
-	n=$(through_blkd null:1G 3) && cpu=$(printf '%s\n' "$cpu" "$n" | sort -n | head -n 1)
+	n=$(through_blkd null:1G 4) && cpu=$(printf '%s\n' "$cpu" "$n" | sort -n | head -n 1)
 	n=$(through_blkd "$PWD/$file" 2) && ours=$(printf '%s\n' "$ours" "$n" | sort -n | tail -n 1)
 	n=$(through_fio) && theirs=$(printf '%s\n' "$theirs" "$n" | sort -n | tail -n 1)
 done
