@@ -100,7 +100,10 @@ blkd_silent() {
 	! timeout 100 xl block-attach guest "$(disk_line "fault:hang=25000:null:16M" xvdc)" >$lab/out/silent.log 2>&1 || { echo "a disk that does not answer was attached"; return 1; }
 	cat $lab/out/silent.log
 	grep -q 'script: fault:hang=25000:null:16M: does not answer' $lab/out/silent.log || { echo "xl does not say why"; return 1; }
-	blkd_serves
+	blkd_serves || return
+	# Now it does.
+	sleep 8
+	blkd_left xvdc
 }
 
 # A disk takes 1.5 s for a request, one after the other; behind them more wait in the kernel than it has
@@ -157,6 +160,12 @@ blkd_no_target() {
 	with_target $blkd_files.img true
 }
 
+# blkd_left VDEV: what xl leaves where a disk could not be attached is no disk, and can be detached.
+blkd_left() {
+	guest "! [ -b /dev/$1 ]" || { echo "the guest has $1"; return 1; }
+	timeout 60 xl block-detach guest "$1" || { echo "what is left of $1 can't be detached"; return 1; }
+}
+
 # One writer, or none.
 blkd_in_use() {
 	truncate -s 16M $blkd_files.img
@@ -167,6 +176,7 @@ blkd_second_is_refused() {
 	! timeout 100 xl block-attach guest "$(disk_line $blkd_files.img xvde)" >$lab/out/in-use.log 2>&1 || { echo "two disks write to one file"; return 1; }
 	cat $lab/out/in-use.log
 	grep -q "script: $blkd_files.img: in use" $lab/out/in-use.log || { echo "xl does not say why"; return 1; }
+	blkd_left xvde
 }
 
 # Another's daemon that takes the same disks, and ours not there: the script says so.
