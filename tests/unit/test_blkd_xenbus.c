@@ -169,6 +169,66 @@ static void who_cannot_connect_does_not_spin(void **state)
 	end_all();
 }
 
+static void offer_queues(unsigned int n, unsigned int ring, unsigned int port)
+{
+	loop_reset();
+	front_make(&front, XPV_BLK_X86_64, 1, 1, 0);
+	memset(loop_page(2), 0, XPV_PAGE_SIZE);
+	fake_store_write(FRONT "/protocol", "x86_64-abi");
+	write_number(FRONT "/multi-queue-num-queues", n);
+	write_number(FRONT "/queue-0/ring-ref", 1);
+	write_number(FRONT "/queue-0/event-channel", 0);
+	write_number(FRONT "/queue-1/ring-ref", ring);
+	write_number(FRONT "/queue-1/event-channel", port);
+	write_number(FRONT "/state", XPV_INITIALISED);
+}
+
+static void leave(void)
+{
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	write_number(FRONT "/state", XPV_INITIALISING);
+	wait_for(XPV_INIT_WAIT);
+}
+
+/* As many as were offered, or none; and what one of them has, another can't have as well. */
+static void queues_of_their_own(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	u32 i;
+
+	(void)state;
+	config.max_queues = 2;
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	offer_queues(2, 2, 1);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
+	leave();
+	offer_queues(3, 2, 1);
+	wait_for(XPV_CLOSING);
+	leave();
+	/* One channel. */
+	offer_queues(2, 2, 0);
+	wait_for(XPV_CLOSING);
+	leave();
+	/* One ring, which is answered from two ends: that is the frontend's own affair. */
+	offer_queues(2, 1, 1);
+	wait_for(XPV_CONNECTED);
+	for (i = 0; i < 30; i++)
+		front_add(&front, &req);
+	front_publish(&front);
+	loop_kick(1);
+	run(100);
+	leave();
+	offer_queues(2, 2, 1);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
+	end_all();
+	config.max_queues = 0;
+}
+
 static u32 times_connected;
 
 static void count_connected(const char *path)
@@ -236,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
+		cmocka_unit_test_setup(queues_of_their_own, fresh_store),
 		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
