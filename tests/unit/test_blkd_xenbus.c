@@ -21,6 +21,31 @@ static void life_of_a_disk(void **state)
 	assert_int_equal(complaints, 0);
 }
 
+/* What kind of disk it is: a CD-ROM, which can't be written; one that can be taken out. */
+static void the_kind_is_told(void **state)
+{
+	(void)state;
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/device-type", "cdrom");
+	fake_store_write(BACK "/mode", "r");
+	start_daemon();
+	open_by_script();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/info"), "5");
+	end_all();
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/removable", "1");
+	fake_store_write(BACK "/discard-enable", "0");
+	start_daemon();
+	open_by_script();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/info"), "2");
+	assert_string_equal(fake_store_read(BACK "/feature-discard"), "0");
+	end_all();
+}
+
 static void remove_it(const char *path)
 {
 	if (strcmp(path, BACK "/xpv-blkd-opened"))
@@ -292,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(much_is_done_later, fresh_store),
 		cmocka_unit_test_setup(life_of_a_disk, fresh_store),
+		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),

@@ -339,6 +339,40 @@ blkd_says_alignment() {
 	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=64k --size=4m --ioengine=psync --direct=1' >/dev/null || { echo "discarding failed"; return 1; }
 }
 
+# A file system that is full is an error, and not for ever.
+blkd_full() {
+	local status=0
+	mount -t tmpfs -o size=4m full /mnt && truncate -s 16M /mnt/full.img || return
+	with_target /mnt/full.img blkd_is_told || status=1
+	umount /mnt || { echo "the file stays open"; status=1; }
+	return $status
+}
+
+blkd_is_told() {
+	! soon 20 guest 'dd if=/dev/urandom of=/dev/xvdc bs=64k count=128 oflag=direct 2>/dev/null' || { echo "a full disk took all"; return 1; }
+	[ "$(blkd_stat xvdc errors)" -gt 0 ] || { echo "no error was counted"; return 1; }
+	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=1m --size=4m --ioengine=psync --direct=1' >/dev/null || return
+	guest 'dd if=/dev/urandom of=/dev/xvdc bs=64k count=4 oflag=direct 2>/dev/null' || { echo "it stays full"; return 1; }
+}
+
+# The kernel's backends in the same dom0, with a disk of their own.
+blkd_beside() {
+	local status=0
+	insmod $lab/modules/xpv-blkback.ko && blkd_beside_one || status=1
+	rmmod xpv-blkback || status=1
+	modprobe xen-blkback && blkd_beside_one || status=1
+	rmmod xen-blkback || status=1
+	return $status
+}
+
+blkd_beside_one() {
+	local status=0
+	timeout 60 xl block-attach guest format=raw,vdev=xvdd,access=rw,target=/dev/nullb1 && disk_up xvdd || return
+	VERIFY_SIZE=2m guest_verify xvdd randwrite 4k && VERIFY_SIZE=2m guest_verify xvdb randwrite 4k || { echo "fio's verification failed"; status=1; }
+	timeout 60 xl block-detach guest xvdd && until_ok 20 no_backend vbd 51760 || { echo "xvdd stays"; status=1; }
+	return $status
+}
+
 # As many queues as the guest has CPUs, all at work.
 blkd_queues() {
 	local node=/local/domain/$domid/device/vbd/51728
@@ -471,6 +505,8 @@ blkd_long_tests() {
 	verdict blkd-reread blkd_reread
 	verdict blkd-limits-stay blkd_limits_stay
 	verdict blkd-aligned blkd_aligned
+	verdict blkd-full blkd_full
+	verdict blkd-beside blkd_beside
 	[ "$front" != linux ] || verdict blkd-queues blkd_queues
 	verdict blkd-local blkd_local
 	verdict blkd-qcow2 blkd_qcow2
