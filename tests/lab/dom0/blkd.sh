@@ -72,25 +72,26 @@ soon() {
 }
 
 # The guest's own disk is served.
-blkd_serves() { soon 5 guest 'dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=20 2>/dev/null' || { echo "xvdb is not served"; return 1; }; }
+blkd_serves() { soon 10 guest 'dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=20 2>/dev/null' || { echo "xvdb is not served"; return 1; }; }
 
 blkd_comes() { [ "$(blkd_key state)" = 2 ]; }
 
-# A store takes 8 s to be opened, and as long to be closed.
+# A store takes 15 s to be opened, and as long to be closed.
 blkd_hangs() {
 	local attach status=0
 	truncate -s 16M $blkd_files.img
-	timeout 60 xl block-attach guest "$(disk_line "fault:hang=8000:$blkd_files.img" xvdc)" &
+	timeout 60 xl block-attach guest "$(disk_line "fault:hang=15000:$blkd_files.img" xvdc)" &
 	attach=$!
 	until_ok 10 blkd_comes
 	sleep 1
-	blkd_serves && soon 2 xpv-blkctl list && soon 5 xpv-blkctl limit "$domid/xvdb" iops=0 || status=1
+	blkd_serves || status=1
 	! xpv-blkctl list | grep -E "^$domid/51744.*hang" || { echo "the disk did not hang"; status=1; }
+	soon 5 xpv-blkctl limit "$domid/xvdb" iops=0 || status=1
 	wait $attach && disk_up xvdc || return
 	timeout 60 xl block-detach guest xvdc &
 	attach=$!
 	sleep 2
-	blkd_serves && soon 2 xpv-blkctl list || status=1
+	blkd_serves && soon 5 xpv-blkctl list || status=1
 	wait $attach || { echo "xl block-detach failed"; status=1; }
 	return $status
 }
