@@ -15,9 +15,9 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd blkd_xenbus
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_many blkd_nbd blkd_access blkd_xenbus
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
-blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
 # Static: their versions would otherwise be those of the machine that builds.
@@ -27,9 +27,9 @@ daemon_sources := $(wildcard userspace-backend/*.c)
 blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
 blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
-stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
+stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench bench-backends bench-blkd clean
 
 all: modules user
 
@@ -44,6 +44,7 @@ help:
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
+	@echo 'make bench-blkd          the userspace backend on this machine, without Xen, next to fio'
 	@echo 'make unit stress lint    the tests that need neither root nor Xen'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'make xdp                 the XDP programs that it attaches to them'
@@ -99,9 +100,11 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
-$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
-$(O)/unit/test_blkd_xenbus: of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
-	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus stress/blkd_access-tsan): of := $(blkd_core) \
+	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
+$(O)/stress/blkd-tsan: of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
@@ -122,10 +125,10 @@ $(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
 		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
 
 # The daemon's threads, and the frontend's, on what they share.
-$(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources) $(loop) $(ring) $(headers)
+$(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/unit/test_%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(THREADS) \
-		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
+		$< $(of) -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
 rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c
@@ -147,7 +150,7 @@ unit: $(units)
 	$(Q)tests/run-units.sh $^
 
 stress: $(stress)
-	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan
+	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan && $(O)/stress/blkd_access-tsan
 
 lint:
 	$(Q)tests/lint.sh
@@ -166,6 +169,9 @@ bench:
 
 bench-backends:
 	$(Q)tests/bench/backends.sh
+
+bench-blkd:
+	$(Q)tests/bench/loopback.sh
 
 clean:
 	$(Q)rm -rf $(O)

@@ -60,6 +60,9 @@ static void put_truth(struct json_object *o, const char *key, bool truth)
 	json_object_object_add(o, key, json_object_new_boolean(truth));
 }
 
+/* What is on its way: worth asking for again soon. */
+#define again(q, ...) (put_truth((q)->out, "again", true), refuse(q, -EAGAIN, __VA_ARGS__))
+
 static const char *get_text(struct question *q, const char *key)
 {
 	struct json_object *value;
@@ -193,6 +196,7 @@ static int limit(struct question *q)
 {
 	struct disk *d = get_disk(q);
 	u64 iops, bytes;
+	int err;
 
 	if (!d)
 		return -ENOENT;
@@ -200,8 +204,8 @@ static int limit(struct question *q)
 	bytes = d->rate_bytes.per_second;
 	if (get_limit(q, "iops", &iops) || get_limit(q, "bytes", &bytes))
 		return -EINVAL;
-	disk_set_limits(d, iops, bytes);
-	return 0;
+	err = disk_limit(d, iops, bytes);
+	return err ? refuse(q, err, "%s: xenstore does not take its limits", d->name) : 0;
 }
 
 static int resize(struct question *q)
@@ -212,6 +216,8 @@ static int resize(struct question *q)
 	if (!d)
 		return -ENOENT;
 	err = disk_resize(d);
+	if (err == -EAGAIN)
+		return again(q, "%s: its target has not said yet how large it is", d->name);
 	if (err)
 		return refuse(q, err, "%s: its size can't be read: %s", d->name, strerror(-err));
 	put_number(q->out, "bytes", d->store.bytes);
@@ -239,7 +245,7 @@ static int open_store(struct question *q)
 		return -ENOENT;
 	err = disk_open_store(d, why);
 	if (err == -EAGAIN)
-		put_truth(q->out, "again", true);
+		return again(q, "%s", why);
 	return err ? refuse(q, err, "%s", *why ? why : strerror(-err)) : 0;
 }
 
@@ -251,6 +257,8 @@ static int close_store(struct question *q)
 	if (!d)
 		return -ENOENT;
 	err = disk_close_store(d);
+	if (err == -EAGAIN)
+		return again(q, "%s: its target is not closed yet", d->name);
 	return err ? refuse(q, err, "%s can't be closed: %s", d->name, strerror(-err)) : 0;
 }
 

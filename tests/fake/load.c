@@ -31,6 +31,11 @@ void disk_news(struct disk *d, u32 news)
 	(void)news;
 }
 
+void disk_back(struct disk *d)
+{
+	(void)d;
+}
+
 void logf_(int priority, const char *format, ...)
 {
 	(void)priority;

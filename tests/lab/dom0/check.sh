@@ -26,6 +26,7 @@
 failed=0
 # dom0 has one CPU here.
 BACK_OPTIONS=max_queues=2
+printf '[disk]\nmax_queues = 2\n' >/etc/xpv-blkd.conf
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=3600
 wanted() {
@@ -314,6 +315,7 @@ pairing() {
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		[[ $back = @(qdisk|blkd) ]] || verdict detach-busy-net detach_busy_net
+		[ "$back" != blkd ] || blkd_tests
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
 		pv:xpv:xpv) attacks attack_backends ;;
