@@ -29,7 +29,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress model rogue xdp lint demo check check-long bench bench-backends clean
 
 all: modules user
 
@@ -44,7 +44,8 @@ help:
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
-	@echo 'make unit stress lint    the tests that need neither root nor Xen'
+	@echo 'make unit stress model lint'
+	@echo '                         the tests that need neither root nor Xen'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'make xdp                 the XDP programs that it attaches to them'
 	@echo 'V=1 shows the commands.'
@@ -116,6 +117,10 @@ $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
 
+$(O)/model/ring: $(wildcard tests/model/*.[ch]) ring/ring.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Itests/model $(XPV_CFLAGS) -O2 $(filter %.c,$^) -o $@
+
 $(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
@@ -148,6 +153,9 @@ unit: $(units)
 
 stress: $(stress)
 	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan
+
+model: $(O)/model/ring
+	$(Q)tests/model/run.sh $<
 
 lint:
 	$(Q)tests/lint.sh
