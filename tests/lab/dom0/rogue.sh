@@ -135,6 +135,8 @@ attack_backends() {
 	rogue_front vbd 51760
 	rogue_front vbd-ro 51808
 	rogue_front vif 6
+	# There is nothing of the disk after that but its nodes.
+	rogue_front vbd-gone 51808
 	kill $noise
 	wait $noise
 	verdict rogue-front-detach rogue_detach
