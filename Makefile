@@ -31,7 +31,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue xdp lint demo check check-long bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue xdp lint demo check check-long bench bench-backends clean
 
 all: modules user
 
@@ -44,6 +44,8 @@ help:
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
+	@echo 'make check-rogue [DURATION=60] [SEED=N]'
+	@echo '                         lying peers: by script, then at random, so many seconds each (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make unit stress model lint'
@@ -169,7 +171,7 @@ $(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources
 		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := tests/rogue/rogue.c tests/rogue/script.c
+rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/random.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \
@@ -210,6 +212,9 @@ check:
 
 check-long:
 	$(Q)tests/check.sh long
+
+check-rogue:
+	$(Q)tests/rogue/check.sh $(DURATION) $(SEED)
 
 bench:
 	$(Q)tests/bench/bench.sh
