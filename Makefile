@@ -31,7 +31,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
 
-.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue xdp lint demo check check-long bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak xdp lint demo check check-long bench bench-backends clean
 
 all: modules user
 
@@ -46,6 +46,7 @@ help:
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make check-rogue [DURATION=60] [SEED=N]'
 	@echo '                         lying peers: by script, then at random, so many seconds each (root)'
+	@echo 'make check-rogue-weak    that these are noticed where a check is missing (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make unit stress model lint'
@@ -215,6 +216,9 @@ check-long:
 
 check-rogue:
 	$(Q)tests/rogue/check.sh $(DURATION) $(SEED)
+
+check-rogue-weak:
+	$(Q)tests/rogue/weak.sh
 
 bench:
 	$(Q)tests/bench/bench.sh
