@@ -7,6 +7,8 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 CFLAGS ?= -O2 -g
+# Seconds, of each search that could go on for ever.
+DURATION ?= 60
 XPV_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iring/os/user
 DAEMON_CFLAGS := -D_GNU_SOURCE -Iuserspace-backend
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -29,7 +31,7 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long bench bench-backends bench-blkd clean
+.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak xdp lint demo check check-long bench bench-backends bench-blkd clean
 
 all: modules user
 
@@ -42,10 +44,16 @@ help:
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
+	@echo 'make check-rogue [DURATION=60] [SEED=N]'
+	@echo '                         lying peers: by script, then at random, so many seconds each (root)'
+	@echo 'make check-rogue-weak    that these are noticed where a check is missing (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make bench-blkd          the userspace backend on this machine, without Xen, next to fio'
-	@echo 'make unit stress lint    the tests that need neither root nor Xen'
+	@echo 'make unit stress model lint'
+	@echo '                         the tests that need neither root nor Xen'
+	@echo 'make fuzz [DURATION=60]  look for input that harms, so many seconds a target (clang)'
+	@echo 'make fuzz-replay         what was found to lead somewhere, again'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'make xdp                 the XDP programs that it attaches to them'
 	@echo 'V=1 shows the commands.'
@@ -119,6 +127,42 @@ $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
 
+$(O)/model/ring: $(wildcard tests/model/*.[ch]) ring/ring.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Itests/model $(XPV_CFLAGS) -O2 $(filter %.c,$^) -o $@
+
+# Fuzz targets, each with what it is made of: to look for input, to replay what was found, and to count lines.
+fuzzers := blkif net_tx net_rx state request handshake config vdev control
+FUZZ_CC ?= clang
+fuzz = $(addprefix $(O)/fuzz/,$(1) $(1)-replay $(1)-lines)
+$(call fuzz,blkif): of := ring/blkif.c ring/check.c
+$(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
+$(call fuzz,state): of := ring/state.c
+$(call fuzz,request): of := $(blkd_core) $(loop) $(URING) -lnbd
+$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
+$(call fuzz,config): of := userspace-backend/config.c $(INIH)
+$(call fuzz,vdev): of := userspace-backend/vdev.c
+$(call fuzz,control): of := userspace-backend/control.c userspace-backend/vdev.c -ljson-c
+
+FUZZ_CFLAGS := $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake
+fuzz_sources := $(wildcard tests/fuzz/*.[ch]) $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
+
+$(fuzzers:%=$(O)/fuzz/%): $(O)/fuzz/%: $(fuzz_sources)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_CFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		tests/fuzz/$*.c $(of) -pthread -o $@
+
+$(fuzzers:%=$(O)/fuzz/%-replay): $(O)/fuzz/%-replay: $(fuzz_sources)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FUZZ_CFLAGS) $(SANITIZE) tests/fuzz/$*.c tests/fuzz/replay.c $(of) -pthread -o $@
+
+$(fuzzers:%=$(O)/fuzz/%-lines): $(O)/fuzz/%-lines: $(fuzz_sources)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@-* && \
+		$(CC) $(FUZZ_CFLAGS) -O0 -r -nostdlib tests/fuzz/$*.c tests/fuzz/replay.c -o $@-target.o && \
+		$(CC) $(FUZZ_CFLAGS) -O0 --coverage $@-target.o $(of) -pthread -o $@
+
 $(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
@@ -131,7 +175,7 @@ $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/un
 		$< $(of) -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c
+rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c tests/rogue/random.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \
@@ -152,6 +196,15 @@ unit: $(units)
 stress: $(stress)
 	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan && $(O)/stress/blkd_access-tsan
 
+model: $(O)/model/ring
+	$(Q)tests/model/run.sh $<
+
+fuzz:
+	$(Q)tests/fuzz/run.sh $(DURATION) $(fuzzers)
+
+fuzz-replay: $(fuzzers:%=$(O)/fuzz/%-replay)
+	$(Q)tests/fuzz/run.sh replay $(fuzzers)
+
 lint:
 	$(Q)tests/lint.sh
 
@@ -163,6 +216,12 @@ check:
 
 check-long:
 	$(Q)tests/check.sh long
+
+check-rogue:
+	$(Q)tests/rogue/check.sh $(DURATION) $(SEED)
+
+check-rogue-weak:
+	$(Q)tests/rogue/weak.sh
 
 bench:
 	$(Q)tests/bench/bench.sh

@@ -13,6 +13,8 @@ void die(struct rogue *r, const char *format, ...)
 	va_list args;
 
 	fprintf(stderr, "%s:%u: ", r->file ? r->file : "rogue", r->line);
+	if (r->seed)
+		fprintf(stderr, "seed %llu: ", (unsigned long long)r->seed);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

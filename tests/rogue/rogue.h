@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A peer that lies by script. script.c reads what to do, in the words of fields.c, and rogue.c does
- * what both ends do alike; front.c or back.c, whichever is linked, is the end that is played.
+ * A peer that lies by script. script.c reads what to do, in the words of fields.c, or random.c makes
+ * it up; rogue.c does what both ends do alike; front.c or back.c, whichever is linked, is the end that is played.
  *
  *   open --> offer --> (rings and channel are there) --> close
  *    ^          the script may go round this            |
@@ -22,7 +22,7 @@
 #define ROGUE_CTL	2u	/* of a vif: the control ring */
 #define ROGUE_QUEUES	4u	/* only the first one's rings are played on */
 #define ROGUE_PAGES	32u	/* with data, which the peer may map */
-#define ROGUE_KEYS	16u
+#define ROGUE_KEYS	32u
 #define ROGUE_LIMIT_MS	15000u	/* for whatever the peer has to do next */
 
 /* A named place in a slot; with @count above 1, NAME0 to NAME(count-1), @stride apart. */
@@ -63,6 +63,7 @@ struct rogue {
 
 	const char *file;	/* the script, and where we are in it */
 	u32 line;
+	u64 seed;		/* of the round being played at random; 0: of none */
 	bool closing;		/* nothing that fails now is tried again */
 
 	/* What the script says in place of what an honest peer would: NULL values are left out. */
@@ -117,11 +118,22 @@ const struct field *find(const struct field *fields, const char *name, u32 *offs
 /* Do what @file says, to its end; dies when the victim does something else than it says. */
 void script_play(struct rogue *r, FILE *file);
 
+/* One statement, whose text is taken apart. */
+void script_line(struct rogue *r, char *line);
+
+/* The one that statements mean now. */
+const struct ring *script_ring(void);
+
 /* End what goes on in the background. */
 void script_stop(void);
 
 /* Take @shared pages as ring @i; the indices are where the frontend left them. */
 void ring_up(struct rogue *r, u32 i, void *shared, u32 pages);
+
+/* random.c APIs: */
+
+/* Rounds of anything for so long, and one at least; then say on standard output how many they were. */
+void random_attack(struct rogue *r, u64 seed, u32 seconds);
 
 /* What an end has to offer: */
 

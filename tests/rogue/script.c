@@ -21,7 +21,8 @@
  *   extra FIELD=EXPR.. fill the next slot with a vif's extra
  *   push [EXPR]        show all slots that were filled, and EXPR more; notify
  *   notify             send an event
- *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these
+ *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these, by FIELD!=EXPR not that
+ *   try MS             take a message if one comes in time
  *   serve MS           (back) answer everything as an honest backend would,
  *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
@@ -32,6 +33,7 @@
  *   race [table] FIELD A B    write A and B in turns into the field of every slot, or entry, until
  *   calm
  *   sleep MS
+ *   random SEED SECONDS  rounds of statements drawn by random.c, the first from this seed
  *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
  *
  * An expression is numbers and names with + and - between them. Names are the
@@ -231,14 +233,20 @@ static void put(struct rogue *r, const struct field *fields, u32 len, char **wor
 static void take(struct rogue *r, char **word)
 {
 	const struct field *f;
+	char *text, *bang;
 	u32 offset;
 	u64 value;
 
 	if (!next(r, ROGUE_LIMIT_MS))
 		die(r, "nothing came from the peer");
 	for (; *word; word++) {
-		f = assign(r, script.ring->in, *word, &offset, &value);
-		if (memcmp(script.last + offset, &value, f->size))
+		text = strdup(*word);
+		bang = strstr(text, "!=");
+		if (bang)
+			memmove(bang, bang + 1, strlen(bang));
+		f = assign(r, script.ring->in, text, &offset, &value);
+		free(text);
+		if (!memcmp(script.last + offset, &value, f->size) == !!bang)
 			die(r, "%s was expected, %#llx came", *word,
 			    (unsigned long long)get(script.last + offset, f->size));
 	}
@@ -411,9 +419,9 @@ static void statement(struct rogue *r, char **word)
 		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 }, { "return", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
-		{ "take", 0 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
+		{ "take", 0 }, { "try", 1 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
 		{ "entry", 2 }, { "see", 2 }, { "ctl", 0 },
-		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "repeat", 2 },
+		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "random", 2 }, { "repeat", 2 },
 	};
 	const char *verb = *word++;
 	u32 i, states = 0, words = 0;
@@ -469,6 +477,8 @@ static void statement(struct rogue *r, char **word)
 		notify(r);
 	} else if (!strcmp(verb, "take")) {
 		take(r, word);
+	} else if (!strcmp(verb, "try")) {
+		next(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "serve")) {
 		serve(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "refuse")) {
@@ -492,26 +502,39 @@ static void statement(struct rogue *r, char **word)
 		script_stop();
 	} else if (!strcmp(verb, "sleep")) {
 		usleep(expr(r, word[0]) * 1000);
+	} else if (!strcmp(verb, "random")) {
+		random_attack(r, expr(r, word[0]), expr(r, word[1]));
 	} else if (!strcmp(verb, "repeat")) {
 		repeat(r, word);
 	}
 }
 
+const struct ring *script_ring(void)
+{
+	return script.ring;
+}
+
+void script_line(struct rogue *r, char *line)
+{
+	char *word[WORDS + 1], *rest;
+	u32 n = 0;
+
+	line[strcspn(line, "#\n")] = '\0';
+	for (rest = strtok(line, " \t"); rest && n < WORDS; rest = strtok(NULL, " \t"))
+		word[n++] = rest;
+	word[n] = NULL;
+	if (n)
+		statement(r, word);
+}
+
 void script_play(struct rogue *r, FILE *file)
 {
-	char line[1024], *word[WORDS + 1], *rest;
-	u32 n;
+	char line[1024];
 
 	script.ring = &r->ring[0];
 	while (fgets(line, sizeof(line), file)) {
 		r->line++;
-		line[strcspn(line, "#\n")] = '\0';
-		n = 0;
-		for (rest = strtok(line, " \t"); rest && n < WORDS; rest = strtok(NULL, " \t"))
-			word[n++] = rest;
-		word[n] = NULL;
-		if (n)
-			statement(r, word);
+		script_line(r, line);
 	}
 	script_stop();
 }
