@@ -33,18 +33,6 @@ struct question {
 	struct json_object *in, *out;
 };
 
-static int refuse(struct question *q, int err, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	json_object_object_add(q->out, "error", json_object_new_string(text));
-	return err;
-}
-
 static void put_number(struct json_object *o, const char *key, u64 value)
 {
 	json_object_object_add(o, key, json_object_new_uint64(value));
@@ -60,8 +48,20 @@ static void put_truth(struct json_object *o, const char *key, bool truth)
 	json_object_object_add(o, key, json_object_new_boolean(truth));
 }
 
-/* What is on its way: worth asking for again soon. */
-#define again(q, ...) (put_truth((q)->out, "again", true), refuse(q, -EAGAIN, __VA_ARGS__))
+static int refuse(struct question *q, int err, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* It is on its way: worth asking again soon. */
+	if (err == -EAGAIN)
+		put_truth(q->out, "again", true);
+	put_text(q->out, "error", text);
+	return err;
+}
 
 static const char *get_text(struct question *q, const char *key)
 {
@@ -217,7 +217,7 @@ static int resize(struct question *q)
 		return -ENOENT;
 	err = disk_resize(d);
 	if (err == -EAGAIN)
-		return again(q, "%s: its target has not said yet how large it is", d->name);
+		return refuse(q, err, "%s: its target has not said yet how large it is", d->name);
 	if (err)
 		return refuse(q, err, "%s: its size can't be read: %s", d->name, strerror(-err));
 	put_number(q->out, "bytes", d->store.bytes);
@@ -244,8 +244,6 @@ static int open_store(struct question *q)
 	if (!d)
 		return -ENOENT;
 	err = disk_open_store(d, why);
-	if (err == -EAGAIN)
-		return again(q, "%s", why);
 	return err ? refuse(q, err, "%s", *why ? why : strerror(-err)) : 0;
 }
 
@@ -258,7 +256,7 @@ static int close_store(struct question *q)
 		return -ENOENT;
 	err = disk_close_store(d);
 	if (err == -EAGAIN)
-		return again(q, "%s: its target is not closed yet", d->name);
+		return refuse(q, err, "%s: its target is not closed yet", d->name);
 	return err ? refuse(q, err, "%s can't be closed: %s", d->name, strerror(-err)) : 0;
 }
 
