@@ -139,7 +139,7 @@ $(call fuzz,blkif): of := ring/blkif.c ring/check.c
 $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
 $(call fuzz,state): of := ring/state.c
 $(call fuzz,request): of := $(blkd_core) $(loop) $(URING) -lnbd
-$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
+$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
 $(call fuzz,config): of := userspace-backend/config.c $(INIH)
 $(call fuzz,vdev): of := userspace-backend/vdev.c

@@ -40,6 +40,11 @@ void disk_news(struct disk *d, u32 news)
 	(void)d, (void)news;
 }
 
+void disk_back(struct disk *d)
+{
+	(void)d;
+}
+
 void logf_(int priority, const char *format, ...)
 {
 	(void)priority, (void)format;
