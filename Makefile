@@ -22,6 +22,7 @@ daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_ma
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
+alone := tests/fake/alone.c $(loop)
 # Static: their versions would otherwise be those of the machine that builds.
 URING := -l:liburing.a
 INIH := -l:libinih.a
@@ -108,11 +109,11 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
-$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 $(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus stress/blkd_access-tsan): of := $(blkd_core) \
 	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
-$(O)/stress/blkd-tsan: of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
+$(O)/stress/blkd-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
@@ -138,7 +139,7 @@ fuzz = $(addprefix $(O)/fuzz/,$(1) $(1)-replay $(1)-lines)
 $(call fuzz,blkif): of := ring/blkif.c ring/check.c
 $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
 $(call fuzz,state): of := ring/state.c
-$(call fuzz,request): of := $(blkd_core) $(loop) $(URING) -lnbd
+$(call fuzz,request): of := $(blkd_core) $(alone) $(URING) -lnbd
 $(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
 $(call fuzz,config): of := userspace-backend/config.c $(INIH)
@@ -163,10 +164,10 @@ $(fuzzers:%=$(O)/fuzz/%-lines): $(O)/fuzz/%-lines: $(fuzz_sources)
 		$(CC) $(FUZZ_CFLAGS) -O0 -r -nostdlib tests/fuzz/$*.c tests/fuzz/replay.c -o $@-target.o && \
 		$(CC) $(FUZZ_CFLAGS) -O0 --coverage $@-target.o $(of) -pthread -o $@
 
-$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
+$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(alone) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
-		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
+		$< $(blkd_core) $(alone) $(URING) -lnbd -pthread -o $@
 
 # The daemon's threads, and the frontend's, on what they share.
 $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/unit/test_%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)

@@ -147,16 +147,20 @@ void goes_on(void)
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
 }
 
-/* Connected, from the start. */
-void connect_disk(void)
+void connect_node(void)
 {
-	make_node(XPV_INITIALISING);
 	start_daemon();
 	open_by_script();
 	front_connects();
 	wait_for(XPV_CONNECTED);
 	write_number(FRONT "/state", XPV_CONNECTED);
 	run(5);
+}
+
+void connect_disk(void)
+{
+	make_node(XPV_INITIALISING);
+	connect_node();
 }
 
 /* The toolstack takes the disk away, whatever state it is in. */

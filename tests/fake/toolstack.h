@@ -48,8 +48,9 @@ void start_daemon(void);
 /* The daemon has been started anew, and goes on with the disk's queue. */
 void goes_on(void);
 
-/* The disk connected, from the start. */
+/* The disk connected, from the start; or from where libxl has written its node. */
 void connect_disk(void);
+void connect_node(void);
 
 /* What a daemon that has been killed leaves behind, its requests apart. */
 void end_daemon(void);
