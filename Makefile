@@ -7,6 +7,8 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 CFLAGS ?= -O2 -g
+# Seconds, of each search that could go on for ever.
+DURATION ?= 60
 XPV_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iring/os/user
 DAEMON_CFLAGS := -D_GNU_SOURCE -Iuserspace-backend
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -15,11 +17,12 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd blkd_xenbus
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_many blkd_nbd blkd_access blkd_xenbus
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
-blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
+alone := tests/fake/alone.c $(loop)
 # Static: their versions would otherwise be those of the machine that builds.
 URING := -l:liburing.a
 INIH := -l:libinih.a
@@ -27,9 +30,9 @@ daemon_sources := $(wildcard userspace-backend/*.c)
 blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
 blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
-stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
+stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan
 
-.PHONY: all help modules install install-blkd user unit stress rogue xdp lint demo check check-long soak lab-debug-kernel bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak soak lab-debug-kernel xdp lint demo check check-long bench bench-backends bench-blkd clean
 
 all: modules user
 
@@ -42,12 +45,19 @@ help:
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
+	@echo 'make check-rogue [DURATION=60] [SEED=N]'
+	@echo '                         lying peers: by script, then at random, so many seconds each (root)'
+	@echo 'make check-rogue-weak    that these are noticed where a check is missing (root)'
 	@echo 'make soak [MINUTES=30]   all that can happen to a guest, over and over, while it verifies (root)'
 	@echo 'make check DEBUG_KERNEL=1  the lab on a kernel with KASAN, lockdep and other checks (root)'
 	@echo 'make lab-debug-kernel    builds that kernel: half an hour, once (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
-	@echo 'make unit stress lint    the tests that need neither root nor Xen'
+	@echo 'make bench-blkd          the userspace backend on this machine, without Xen, next to fio'
+	@echo 'make unit stress model lint'
+	@echo '                         the tests that need neither root nor Xen'
+	@echo 'make fuzz [DURATION=60]  look for input that harms, so many seconds a target (clang)'
+	@echo 'make fuzz-replay         what was found to lead somewhere, again'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'make xdp                 the XDP programs that it attaches to them'
 	@echo 'V=1 shows the commands.'
@@ -102,9 +112,11 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
-$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
-$(O)/unit/test_blkd_xenbus: of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
-	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus stress/blkd_access-tsan): of := $(blkd_core) \
+	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
+$(O)/stress/blkd-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
@@ -119,19 +131,55 @@ $(O)/stress/%-tsan: tests/stress/%.c ring/ring.c $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(THREADS) $< ring/ring.c -pthread -o $@
 
-$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
+$(O)/model/ring: $(wildcard tests/model/*.[ch]) ring/ring.c $(headers)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Itests/model $(XPV_CFLAGS) -O2 $(filter %.c,$^) -o $@
+
+# Fuzz targets, each with what it is made of: to look for input, to replay what was found, and to count lines.
+fuzzers := blkif net_tx net_rx state request handshake config vdev control
+FUZZ_CC ?= clang
+fuzz = $(addprefix $(O)/fuzz/,$(1) $(1)-replay $(1)-lines)
+$(call fuzz,blkif): of := ring/blkif.c ring/check.c
+$(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
+$(call fuzz,state): of := ring/state.c
+$(call fuzz,request): of := $(blkd_core) $(alone) $(URING) -lnbd
+$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
+$(call fuzz,config): of := userspace-backend/config.c $(INIH)
+$(call fuzz,vdev): of := userspace-backend/vdev.c
+$(call fuzz,control): of := userspace-backend/control.c userspace-backend/vdev.c -ljson-c
+
+FUZZ_CFLAGS := $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake
+fuzz_sources := $(wildcard tests/fuzz/*.[ch]) $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
+
+$(fuzzers:%=$(O)/fuzz/%): $(O)/fuzz/%: $(fuzz_sources)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_CFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		tests/fuzz/$*.c $(of) -pthread -o $@
+
+$(fuzzers:%=$(O)/fuzz/%-replay): $(O)/fuzz/%-replay: $(fuzz_sources)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FUZZ_CFLAGS) $(SANITIZE) tests/fuzz/$*.c tests/fuzz/replay.c $(of) -pthread -o $@
+
+$(fuzzers:%=$(O)/fuzz/%-lines): $(O)/fuzz/%-lines: $(fuzz_sources)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@-* && \
+		$(CC) $(FUZZ_CFLAGS) -O0 -r -nostdlib tests/fuzz/$*.c tests/fuzz/replay.c -o $@-target.o && \
+		$(CC) $(FUZZ_CFLAGS) -O0 --coverage $@-target.o $(of) -pthread -o $@
+
+$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(alone) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
-		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
+		$< $(blkd_core) $(alone) $(URING) -lnbd -pthread -o $@
 
 # The daemon's threads, and the frontend's, on what they share.
-$(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources) $(loop) $(ring) $(headers)
+$(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/unit/test_%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(THREADS) \
-		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
+		$< $(of) -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := tests/rogue/rogue.c tests/rogue/script.c
+rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c tests/rogue/random.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \
@@ -150,7 +198,16 @@ unit: $(units)
 	$(Q)tests/run-units.sh $^
 
 stress: $(stress)
-	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan
+	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan && $(O)/stress/blkd_access-tsan
+
+model: $(O)/model/ring
+	$(Q)tests/model/run.sh $<
+
+fuzz:
+	$(Q)tests/fuzz/run.sh $(DURATION) $(fuzzers)
+
+fuzz-replay: $(fuzzers:%=$(O)/fuzz/%-replay)
+	$(Q)tests/fuzz/run.sh replay $(fuzzers)
 
 lint:
 	$(Q)tests/lint.sh
@@ -164,6 +221,12 @@ check:
 check-long:
 	$(Q)tests/check.sh long
 
+check-rogue:
+	$(Q)tests/rogue/check.sh $(DURATION) $(SEED)
+
+check-rogue-weak:
+	$(Q)tests/rogue/weak.sh
+
 soak:
 	$(Q)tests/check.sh soak $(or $(MINUTES),30)
 
@@ -175,6 +238,9 @@ bench:
 
 bench-backends:
 	$(Q)tests/bench/backends.sh
+
+bench-blkd:
+	$(Q)tests/bench/loopback.sh
 
 clean:
 	$(Q)rm -rf $(O)

@@ -348,6 +348,12 @@ static void see_to_news(struct work_struct *work)
 		free_device(dev);
 		return;
 	}
+	/*
+	 * Closed for good: own_changed() is about to let go of it. A frontend that comes back meanwhile
+	 * would have a state written that nobody moves on from.
+	 */
+	if (dev->done)
+		return;
 	if (dev->state == XPV_INITIALISING)
 		set_state(dev, XPV_INIT_WAIT);
 	if (news & BIT(XPV_BLKBACK_BROKEN))

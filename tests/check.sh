@@ -9,7 +9,7 @@ cd "$top"
 # NBD servers are for unit tests of disks on them.
 host_packages+=("${user_packages[@]}" git libcmocka-dev nbdkit qemu-utils)
 results=build/check/results
-stage_total=8
+stage_total=10
 
 # Lines of a verdict go to the screen and are counted; all else only to the screen.
 verdicts() { tee -a "$results"; }
@@ -65,6 +65,10 @@ elif [ -z "${1-}" ]; then
 	many unit make -s -k -j2 unit
 	stage 'ring stress'
 	one stress/ring make -s stress
+	stage 'model of the ring'
+	many model make -s model
+	stage 'input that fuzzing has found'
+	many fuzz make -s -k -j2 fuzz-replay
 	for series in 6.1 6.12 7; do
 		stage "building the modules for $series"
 		one "build/$series" modules_build "$series"

@@ -13,6 +13,8 @@ void die(struct rogue *r, const char *format, ...)
 	va_list args;
 
 	fprintf(stderr, "%s:%u: ", r->file ? r->file : "rogue", r->line);
+	if (r->seed)
+		fprintf(stderr, "seed %llu: ", (unsigned long long)r->seed);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -151,7 +153,7 @@ void write_frame(void *page)
 
 int main(int argc, char **argv)
 {
-	struct rogue r = { .port = -1, .queues = 1 };
+	struct rogue r = { .port = -1, .ctl_port = -1, .queues = 1 };
 	FILE *file;
 	int used;
 

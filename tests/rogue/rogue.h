@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A peer that lies by script. script.c reads what to do, rogue.c does what both ends
- * do alike; front.c or back.c, whichever is linked, is the end that is played.
+ * A peer that lies by script. script.c reads what to do, in the words of fields.c, or random.c makes
+ * it up; rogue.c does what both ends do alike; front.c or back.c, whichever is linked, is the end that is played.
  *
  *   open --> offer --> (rings and channel are there) --> close
  *    ^          the script may go round this            |
@@ -18,16 +18,23 @@
 #include <xenevtchn.h>
 #include <xenstore.h>
 
-#define ROGUE_RINGS	2u
+#define ROGUE_RINGS	3u
+#define ROGUE_CTL	2u	/* of a vif: the control ring */
 #define ROGUE_QUEUES	4u	/* only the first one's rings are played on */
 #define ROGUE_PAGES	32u	/* with data, which the peer may map */
-#define ROGUE_KEYS	16u
+#define ROGUE_KEYS	32u
 #define ROGUE_LIMIT_MS	15000u	/* for whatever the peer has to do next */
 
 /* A named place in a slot; with @count above 1, NAME0 to NAME(count-1), @stride apart. */
 struct field {
 	const char *name;
 	u8 offset, size, stride, count;
+};
+
+/* What a ring carries, requests and responses. */
+struct wire {
+	const struct field *req, *rsp;
+	u32 req_len, rsp_len;
 };
 
 /* One ring as this end drives it: without any of the checks of <xpv/ring.h>. */
@@ -45,15 +52,18 @@ struct rogue {
 	struct xs_handle *xs;
 	char *own, *other;	/* directories in xenstore, NULL while there is no device */
 	u32 domid;		/* the victim's */
-	struct ring ring[ROGUE_RINGS];	/* vbd: one; vif: transmit and receive */
+	struct ring ring[ROGUE_RINGS];	/* vbd: one; vif: transmit, receive and control */
 	u32 order;		/* of a vbd's ring */
 	bool narrow;		/* its slots are laid out as a 32-bit guest's */
 	u32 queues;
+	bool ctl;		/* a vif has a control ring */
 	xenevtchn_handle *evtchn;
 	xenevtchn_port_or_error_t port;	/* -1 while there is none */
+	xenevtchn_port_or_error_t ctl_port;	/* of the control ring; the same */
 
 	const char *file;	/* the script, and where we are in it */
 	u32 line;
+	u64 seed;		/* of the round being played at random; 0: of none */
 	bool closing;		/* nothing that fails now is tried again */
 
 	/* What the script says in place of what an honest peer would: NULL values are left out. */
@@ -95,16 +105,35 @@ u64 now_ms(void);
 /* A frame that asks for segmentation and checksums, into a page of a vif. */
 void write_frame(void *page);
 
+/* fields.c APIs: */
+
+extern const struct wire wires[];	/* a vbd's ring, a vif's three, a 32-bit vbd's */
+extern const struct field segment[], grant[], net_extra[];
+
+/* The field called @name, its number included, and where it lies; NULL if there is none. */
+const struct field *find(const struct field *fields, const char *name, u32 *offset);
+
 /* script.c APIs: */
 
 /* Do what @file says, to its end; dies when the victim does something else than it says. */
 void script_play(struct rogue *r, FILE *file);
+
+/* One statement, whose text is taken apart. */
+void script_line(struct rogue *r, char *line);
+
+/* The one that statements mean now. */
+const struct ring *script_ring(void);
 
 /* End what goes on in the background. */
 void script_stop(void);
 
 /* Take @shared pages as ring @i; the indices are where the frontend left them. */
 void ring_up(struct rogue *r, u32 i, void *shared, u32 pages);
+
+/* random.c APIs: */
+
+/* Rounds of anything for so long, and one at least; then say on standard output how many they were. */
+void random_attack(struct rogue *r, u64 seed, u32 seconds);
 
 /* What an end has to offer: */
 
@@ -116,6 +145,8 @@ extern const bool rogue_is_front;
 int rogue_open(struct rogue *r, int argc, char **argv);
 /* The handshake up to where rings and channel exist on this end. */
 void rogue_offer(struct rogue *r);
+/* The same of the same device, whose peer is Initialising again. */
+void rogue_return(struct rogue *r);
 /* The last step of an honest one. */
 void rogue_connect(struct rogue *r);
 /* A name in an expression that only this end knows, such as the grant of a page. */

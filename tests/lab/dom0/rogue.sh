@@ -6,11 +6,15 @@
 #   guest: rogue-front -- vbd 51760, vif 6 -- dom0: the backends under test
 #   dom0:  rogue-back  -- vbds from (1 << 28) + (4 << 8) and vifs from 16 on -- guest: the frontends under test
 #
+# After the scripts, with $LAB_RANDOM, each kind is attacked at random for so many seconds, from seed
+# $LAB_SEED on.
+#
 # The guest's own disk and vif are busy all the time, through the same drivers, and
 # must not notice.
 rogue=$lab/rogue
 # Lines a driver may write to the log for a script, on average: each lie once, and rate-limited.
 rogue_lines=6
+rogue_static_grants=/sys/module/xpv_netback/parameters/static_grants
 
 rogue_begin() {
 	guest_load disk "$(disk_job xvdb)" && net_job 0 || return
@@ -71,7 +75,7 @@ rogue_said() {
 rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 	local scripts
 	scripts=$(rogue_scripts front "$1" | paste -s -d ' ')
-	mark
+	mark_front
 	GUEST_LIMIT=400 guest "cd /xpv/rogue/front/$1 && for s in $scripts; do
 			echo \"lab: \$s\" >/dev/kmsg
 			why=\$(/xpv/rogue/rogue-front ${1%-*} $2 \$s 2>&1)
@@ -79,8 +83,20 @@ rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 		done" >$lab/out/rogue.log
 	# shellcheck disable=SC2086
 	rogue_verdicts front "$1" $scripts
-	{ guest "$undisturbed"; log_since_mark; } >$lab/out/rogue.log
+	front_said >$lab/out/rogue.log
 	verdict "rogue-front-$1-unnoticed" quiet "$(wc -w <<<"$scripts")" <$lab/out/rogue.log
+}
+
+# The kernel's log, and the daemon's since it was marked as well.
+front_said() {
+	guest "$undisturbed"
+	log_since_mark
+	[ "$back" != blkd ] || sed "1,${blkd_mark}d; s/^/vbd-/" $lab/out/blkd.log
+}
+
+mark_front() {
+	mark
+	[ "$back" != blkd ] || blkd_mark=$(wc -l <$lab/out/blkd.log)
 }
 
 rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
@@ -101,15 +117,64 @@ rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
 	guest 'dmesg -c >/dev/null; echo "lab: modules under test" >/dev/kmsg'
 }
 
+# --- at random ---
+
+# By commands of so many seconds each. The seed that one begins with is on the channel before it
+# does, whatever becomes of the victim; each round has one of its own, counting up.
+random_seconds=20 random_rounds=0
+
+random_front() { # KIND DEVID
+	guest "echo 'random $seed $random_seconds' >/tmp/random && /xpv/rogue/rogue-front $1 $2 /tmp/random 2>&1"
+}
+
+# Devices that were there a moment ago do not come again at once.
+random_back() { # KIND FIRST-DEVID STEP
+	echo "random $seed $random_seconds" >$lab/random
+	timeout $((random_seconds + 60)) "$rogue/rogue-back" "$1" "$domid" $(($2 + seed % 2 * 1024 * $3)) $lab/random 2>&1
+}
+
+at_random() { # random_front|random_back KIND...
+	local seed=$LAB_SEED end=$((SECONDS + LAB_RANDOM)) said GUEST_LIMIT=$((random_seconds + 60))
+	random_rounds=0
+	while [ $SECONDS -lt $end ]; do
+		stage "$pair: ${1/_/ } $2, seed $seed"
+		said=$("$@") || { echo "$said" | tail -n 1; return 1; }
+		echo "$said from seed $seed"
+		said=${said% rounds}
+		random_rounds=$((random_rounds + said)) seed=$((seed + said))
+	done
+}
+
+random_fronts() {
+	local kind=$1
+	mark_front
+	verdict "rogue-random-front-$kind" at_random random_front "$@"
+	front_said >$lab/out/rogue.log
+	verdict "rogue-random-front-$kind-unnoticed" quiet $((random_rounds + 1)) <$lab/out/rogue.log
+}
+
+random_backs() {
+	local kind=$1
+	verdict "rogue-random-back-$kind" at_random random_back "$@"
+	guest "$undisturbed; dmesg" >$lab/out/rogue.log
+	verdict "rogue-random-back-$kind-unnoticed" quiet $((random_rounds + 1)) <$lab/out/rogue.log
+	guest 'dmesg -c >/dev/null; echo "lab: modules under test" >/dev/kmsg'
+}
+
+# --- the attacks ---
+
 rogue_attach() {
 	queues 2 1 || return
 	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" &&
 		make_disk rogue-ro discard=1 && timeout 60 xl block-attach guest "$(disk_line /dev/rogue-ro xvdg | sed s/access=rw/access=ro/)" ||
 		{ echo "xl block-attach failed"; return 1; }
+	# More can't be had, and rogues have but few pages.
+	echo 5 >$rogue_static_grants
 	timeout 60 xl network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
 
 rogue_detach() {
+	echo 1024 >$rogue_static_grants
 	timeout 60 xl block-detach guest xvdd && timeout 60 xl block-detach guest xvdg || { echo "xl block-detach failed"; return 1; }
 	timeout 60 xl network-detach guest 6 || { echo "xl network-detach failed"; return 1; }
 	until_ok 20 no_backend vbd 51760 && until_ok 20 no_backend vbd 51808 && until_ok 20 no_backend vif 6 && drop_disk rogue-ro ||
@@ -124,6 +189,7 @@ rogue_noise() {
 	trap exit TERM
 	while sleep 0.1; do
 		cat /sys/bus/xen-backend/devices/*/statistics/* /sys/kernel/debug/xpv-*/* /sys/class/net/vif*/statistics/*
+		[ "$back" != blkd ] || xpv-blkctl stats
 	done
 } >/dev/null 2>&1 3>&-
 
@@ -135,6 +201,12 @@ attack_backends() {
 	rogue_front vbd 51760
 	rogue_front vbd-ro 51808
 	rogue_front vif 6
+	if [ -n "${LAB_RANDOM-}" ]; then
+		random_fronts vbd 51760
+		[ "$back" = blkd ] || random_fronts vif 6
+	fi
+	# There is nothing of the disk after that but its nodes.
+	rogue_front vbd-gone 51808
 	kill $noise
 	wait $noise
 	verdict rogue-front-detach rogue_detach
@@ -148,6 +220,10 @@ attack_frontends() {
 		echo $! >/tmp/up.pid'
 	rogue_back vbd $(((1 << 28) + (4 << 8))) 256
 	rogue_back vif 16 1
+	if [ -n "${LAB_RANDOM-}" ]; then
+		random_backs vbd $(((1 << 28) + (1024 << 8))) 256
+		random_backs vif 4096 1
+	fi
 	guest 'kill $(cat /tmp/up.pid)'
 }
 
