@@ -281,15 +281,15 @@ expected_drivers() {
 	printf '%s\n' $back_blk $back_net $front_blk $front_net | sort | tr '\n' ' '
 }
 
+# Every day one pairing is tried in depth, in the long run all of them.
+in_depth() { [ "$pair" = pv:xpv:xpv ] || [ -n "${LAB_LONG-}" ]; }
+
 net_tests() {
 	verdict net-rates net_rates
 	verdict net-payload net_payload 0
 	verdict net-ipv6 net_ipv6
-	# Every day in PV guests alone: how a guest is entered makes no difference to these.
-	[ "$kind" = pv ] || [ -n "${LAB_LONG-}" ] || return 0
+	in_depth || return 0
 	net_features
-	# In one pairing every day, in all of them in the long run.
-	[ "$pair" = pv:xpv:xpv ] || [ -n "${LAB_LONG-}" ] || return 0
 	net_path
 	net_xdp_tests
 	net_control
@@ -316,9 +316,15 @@ pairing() {
 		verdict net-ping net_ping 0
 		# Their vif is a kernel's, which other pairings try.
 		[[ $back = @(qdisk|blkd) ]] || net_tests
-		verdict attach-under-load attach_under_load
-		verdict detach-busy-disk detach_busy_disk
-		[[ $back = @(qdisk|blkd) ]] || verdict detach-busy-net detach_busy_net
+		if in_depth || [ "$back" != qdisk ]; then
+			verdict attach-under-load attach_under_load
+		fi
+		if in_depth || [ "$back" = blkd ]; then
+			verdict detach-busy-disk detach_busy_disk
+		fi
+		if in_depth && [[ $back != @(qdisk|blkd) ]]; then
+			verdict detach-busy-net detach_busy_net
+		fi
 		[ "$back" != blkd ] || blkd_tests
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
