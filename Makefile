@@ -128,11 +128,12 @@ $(O)/model/ring: $(wildcard tests/model/*.[ch]) ring/ring.c $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) -Itests/model $(XPV_CFLAGS) -O2 $(filter %.c,$^) -o $@
 
 # Fuzz targets, each with what it is made of: to look for input, to replay what was found, and to count lines.
-fuzzers := blkif net_tx net_rx state request handshake config vdev control
+fuzzers := blkif net_tx net_rx netctl state request handshake config vdev control
 FUZZ_CC ?= clang
 fuzz = $(addprefix $(O)/fuzz/,$(1) $(1)-replay $(1)-lines)
 $(call fuzz,blkif): of := ring/blkif.c ring/check.c
 $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
+$(call fuzz,netctl): of := $(addprefix ring/,netctl.c toeplitz.c ring.c)
 $(call fuzz,state): of := ring/state.c
 $(call fuzz,request): of := $(blkd_core) $(loop) $(URING) -lnbd
 $(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
@@ -171,7 +172,7 @@ $(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources
 		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/random.c
+rogue := $(addprefix tests/rogue/,rogue.c script.c fields.c random.c)
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \

@@ -6,7 +6,8 @@
  *                  grant copies into pages of a pool, answered, and goes up the stack
  *   host -> guest: ndo_start_xmit copies straight into the guest's buffers
  *
- * No page of the guest but the two rings is ever mapped, and no packet is kept here.
+ * No page of the guest but its rings is mapped, unless it asks for that on its control ring. No
+ * packet is kept here.
  *
  * Who may touch what: @tx of a queue and all that goes with it belongs to its NAPI, @rx to
  * the holder of the netdev queue's transmit lock. Both outlive every connection, only the
@@ -19,9 +20,11 @@
 #include <linux/netdevice.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <xen/xenbus.h>
 
 #include <xpv/grant.h>
+#include <xpv/netctl.h>
 #include <xpv/netif.h>
 #include <xpv/state.h>
 #include <xpv_moderation.h>
@@ -68,17 +71,47 @@ struct xpv_netback_count {
 	u64_stats_t packets, bytes;
 	u64_stats_t dropped;
 	u64_stats_t errors;		/* the guest's doing: no packet, or grants that are none */
-	u64_stats_t copies;		/* grant copies, at least one a packet */
+	u64_stats_t copies;		/* grant copies, at least one for each slot ... */
+	u64_stats_t statics;		/* ... but these, whose pages stay mapped */
 };
 
 /* One direction, or a sum of several. */
 struct xpv_netback_sum {
-	u64 packets, bytes, dropped, errors, copies;
+	u64 packets, bytes, dropped, errors, copies, statics;
+};
+
+/* A page of the guest's that stays mapped. */
+struct xpv_netback_static {
+	struct xpv_mapping map;
+	void *mem;
+	bool readonly;
+};
+
+/* The control ring of a guest that has one. All of it its work's alone, while that may run. */
+struct xpv_netback_ctl {
+	struct xpv_netback *vif;
+	struct work_struct work;
+	struct xpv_ring ring;
+	int irq;
+	unsigned long event;		/* bit 0: an EOI is owed; atomic */
+	bool worked;			/* since the last EOI something was found to do */
+	bool leaving;			/* nobody waits for answers any more; written by who ends it */
+	char name[IFNAMSIZ + 8];
+	u32 most_grefs;			/* of a queue, that stay mapped */
+	void *page;			/* what was copied of one of the guest's, or will be to it */
+	struct xpv_copy_batch copy;
+	struct xpv_batch batch;
+	/* Of one list: those that come or go, and their pages. */
+	struct xpv_netback_static *lot[XPV_NET_GREFS_MAX];
+	struct page *page_of[XPV_NET_GREFS_MAX];
 };
 
 struct xpv_netback_queue {
 	struct xpv_netback *vif;
 	u32 id;				/* also of the netdev's queue */
+	/* The control ring's work changes these two; both directions look, with softirqs off. */
+	struct xarray grefs;		/* struct xpv_netback_static, by gref */
+	u32 statics;			/* entries of that */
 	unsigned long events;		/* XPV_NETBACK_*_EVENT; atomic */
 	int tx_irq;			/* 0: not bound; the same as rx_irq if the guest has one channel */
 	int rx_irq;
@@ -91,6 +124,7 @@ struct xpv_netback_queue {
 	struct page_pool *heads;
 	struct page_pool *pages;
 	struct xpv_netback_count from_guest;
+	u32 tx_statics;			/* slots of this batch whose page is mapped */
 	struct xpv_moderation moderation;	/* of the guest's events */
 	struct delayed_work credit_work;	/* polls on when there is credit again */
 	struct xpv_copy_batch tx_copy;
@@ -143,6 +177,9 @@ struct xpv_netback {
 	bool can_csum4, can_csum6;
 	bool rx_notify;			/* it tells when it posts buffers */
 	u16 headroom;			/* it wants bytes free in front of a packet; RTNL */
+
+	struct xpv_netback_ctl *ctl;	/* NULL without a control ring; lock */
+	struct xpv_netback_hash __rcu *hash;	/* NULL: it has not asked for one; ctl's work to write */
 
 	bool filtered;			/* it wants no multicasts but these; RTNL to write */
 	u64 mcast[XPV_NETBACK_MCASTS];	/* 0: none */
@@ -199,6 +236,61 @@ int xpv_netback_change_mcast(struct xpv_netback *vif, const struct xpv_net_txpkt
 void xpv_netback_set_filter(struct xpv_netback *vif, bool on);
 /* The next guest side begins with an empty list. No queue is connected. */
 void xpv_netback_forget_mcast(struct xpv_netback *vif);
+
+/* netback_ctrl.c APIs: */
+
+/*
+ * Take over the guest's control ring; its queues are connected. Returns 0, or an error and
+ * nothing is taken. Process context, the vif's lock.
+ */
+int xpv_netback_connect_ctl(struct xpv_netback *vif, grant_ref_t ref, evtchn_port_t port);
+/* Give it back, and all that was asked for by it; nothing if there is none. The queues are down. */
+void xpv_netback_disconnect_ctl(struct xpv_netback *vif);
+/* The guest broke it. The vif's lock. */
+bool xpv_netback_ctl_broken(const struct xpv_netback *vif);
+/*
+ * The first @len bytes, at most a page, of the guest's page @gref, copied to where only the next call
+ * changes them; NULL if they can't be. @len 0 touches nothing of the guest's. The ring's work.
+ */
+void *xpv_netback_fetch(struct xpv_netback *vif, u32 gref, u32 len);
+/* And back to that page, as they are by now. Returns 0 or -EIO. The ring's work. */
+int xpv_netback_store(struct xpv_netback *vif, u32 gref, u32 len);
+
+/* netback_hash.c APIs: */
+
+/* Do what @req asks; returns XPV_NET_CTL_SUCCESS and so on. The control ring's work. */
+u32 xpv_netback_set_hash(struct xpv_netback *vif, const struct xpv_net_ctlreq *req, u32 *data);
+/* The guest goes. No control ring's work runs. */
+void xpv_netback_forget_hash(struct xpv_netback *vif);
+u8 __xpv_netback_hash(const struct xpv_netback *vif, const struct sk_buff *skb, u32 *hash);
+/*
+ * @skb's hash as the guest wants it: returns its type, and XPV_NET_HASH_TYPES if it wants none, or
+ * the packet has none. Softirqs off.
+ */
+static inline u8 xpv_netback_hash(const struct xpv_netback *vif, const struct sk_buff *skb,
+				  u32 *hash)
+{
+	return unlikely(rcu_access_pointer(vif->hash)) ? __xpv_netback_hash(vif, skb, hash) :
+							 XPV_NET_HASH_TYPES;
+}
+u16 xpv_netback_select_queue(struct net_device *dev, struct sk_buff *skb,
+			     struct net_device *upper);
+
+/* netback_static.c APIs: */
+
+/* As xpv_netback_set_hash(). */
+u32 xpv_netback_change_grefs(struct xpv_netback *vif, const struct xpv_net_ctlreq *req, u32 *data);
+/* Unmap all of @q, which is down. No control ring's work runs, but the ring is still there. */
+void xpv_netback_drop_grefs(struct xpv_netback_queue *q);
+
+/*
+ * The page of @gref if it stays mapped, else NULL. Softirqs are off, and it is not used any more
+ * when they are on again.
+ */
+static inline struct xpv_netback_static *xpv_netback_find(struct xpv_netback_queue *q, u32 gref)
+{
+	return READ_ONCE(q->statics) ? xa_load(&q->grefs, gref) : NULL;
+}
 
 /* netback_ethtool.c APIs: */
 

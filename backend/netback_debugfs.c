@@ -10,8 +10,9 @@ static struct dentry *root;
 
 static void show_queue(struct seq_file *m, const struct xpv_netback_queue *q)
 {
-	seq_printf(m, "queue %u: need %u outs %u events %#lx%s%s%s\n", q->id,
-		   READ_ONCE(q->need), READ_ONCE(q->outs), READ_ONCE(q->events),
+	seq_printf(m, "queue %u: need %u outs %u static grants %u events %#lx%s%s%s\n", q->id,
+		   READ_ONCE(q->need), READ_ONCE(q->outs), READ_ONCE(q->statics),
+		   READ_ONCE(q->events),
 		   READ_ONCE(q->up) ? " up" : "", READ_ONCE(q->draining) ? " draining" : "",
 		   READ_ONCE(q->dead) ? " dead" : "");
 	xpv_show_ring(m, "tx", &q->tx);
@@ -29,6 +30,8 @@ static int vif_show(struct seq_file *m, void *unused)
 		   vif->filtered ? " filtered" : "");
 	for (i = 0; vif->connected && i < vif->queues; i++)
 		show_queue(m, vif->queue[i]);
+	if (vif->ctl)
+		xpv_show_ring(m, "ctrl", &vif->ctl->ring);
 	mutex_unlock(&vif->lock);
 	return 0;
 }

@@ -13,6 +13,7 @@ static const struct {
 	{ "dropped", offsetof(struct xpv_netback_sum, dropped) },
 	{ "errors", offsetof(struct xpv_netback_sum, errors) },
 	{ "grant_copies", offsetof(struct xpv_netback_sum, copies) },
+	{ "static_copies", offsetof(struct xpv_netback_sum, statics) },
 };
 
 /* Of all the queues there can be: the number must not change between two questions. */

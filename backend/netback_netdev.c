@@ -79,6 +79,7 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 static const struct net_device_ops netdev_ops = {
 	.ndo_open		= open,
 	.ndo_stop		= stop,
+	.ndo_select_queue	= xpv_netback_select_queue,
 	.ndo_start_xmit		= xpv_netback_start_xmit,
 	.ndo_get_stats64	= get_stats64,
 	.ndo_fix_features	= fix_features,

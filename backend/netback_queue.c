@@ -136,6 +136,7 @@ static struct xpv_netback_queue *make_queue(struct xpv_netback *vif, u32 id)
 	u64_stats_init(&q->from_guest.syncp);
 	u64_stats_init(&q->to_guest.syncp);
 	xpv_moderation_init(&q->moderation, &vif->coalesce, &q->napi);
+	xa_init(&q->grefs);
 	xpv_netback_init_tx(q);
 	xpv_netback_init_rx(q);
 	return q;
@@ -179,12 +180,14 @@ void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback
 		now.dropped = u64_stats_read(&count->dropped);
 		now.errors = u64_stats_read(&count->errors);
 		now.copies = u64_stats_read(&count->copies);
+		now.statics = u64_stats_read(&count->statics);
 	} while (u64_stats_fetch_retry(&count->syncp, start));
 	sum->packets += now.packets;
 	sum->bytes += now.bytes;
 	sum->dropped += now.dropped;
 	sum->errors += now.errors;
 	sum->copies += now.copies;
+	sum->statics += now.statics;
 }
 
 static int attach(struct xpv_netback_queue *q, struct xpv_ring *ring, grant_ref_t ref, u32 stride)

@@ -5,8 +5,9 @@
  * netdev's queueing discipline, whose limits bound it.
  *
  * A slot's buffer is filled before the next is begun, so a packet takes as many as its
- * length needs, and one more for each extra after its first: GSO, and how much of the first
- * buffer was left free for the guest.
+ * length needs, and one more after its first for each extra: GSO, its hash, and how much of the
+ * first buffer was left free for the guest. A buffer that stays mapped is filled at once, the
+ * others by a batch of grant copies.
  *
  * On this ring responses are written in the order of the requests, each at once: prod
  * and cons are equal wherever no slot is being filled.
@@ -39,6 +40,8 @@ struct filler {
 	struct xpv_netback_queue *q;
 	void *slot;			/* in the ring; written once, when the slot is complete */
 	u32 gref;
+	void *mem;			/* the buffer, if it stays mapped */
+	u32 statics;			/* how many did so far */
 	u32 start;			/* of the buffer, where the data begins */
 	u32 used;			/* bytes of the buffer, those before the start too */
 	struct xpv_net_rxrsp rsp;	/* but for where the data is */
@@ -57,14 +60,22 @@ static unsigned long stall_delay(const struct xpv_netback_queue *q)
 	return ms && q->vif->rx_notify ? msecs_to_jiffies(ms) : MAX_JIFFY_OFFSET;
 }
 
-static u32 extras_needed(const struct xpv_netback_queue *q, const struct sk_buff *skb)
+/* What the guest is told of a packet beside its data. */
+struct hash {
+	u8 type;			/* XPV_NET_HASH_*, _TYPES for none */
+	u32 value;
+};
+
+static u32 extras_needed(const struct xpv_netback_queue *q, const struct sk_buff *skb,
+			 const struct hash *hash)
 {
-	return skb_is_gso(skb) + !!q->headroom;
+	return skb_is_gso(skb) + (hash->type != XPV_NET_HASH_TYPES) + !!q->headroom;
 }
 
-static u32 slots_needed(const struct xpv_netback_queue *q, const struct sk_buff *skb)
+static u32 slots_needed(const struct xpv_netback_queue *q, const struct sk_buff *skb,
+			const struct hash *hash)
 {
-	return DIV_ROUND_UP(q->headroom + skb->len, XPV_PAGE_SIZE) + extras_needed(q, skb);
+	return DIV_ROUND_UP(q->headroom + skb->len, XPV_PAGE_SIZE) + extras_needed(q, skb, hash);
 }
 
 /* All that is in the batch; a packet with a refused copy is remembered as failed. */
@@ -118,12 +129,16 @@ void xpv_netback_flush(struct xpv_netback_queue *q)
 
 static void open_slot(struct filler *f)
 {
+	const struct xpv_netback_static *mapped;
 	struct xpv_ring *ring = &f->q->rx;
 	struct xpv_net_rxreq req;
 
 	xpv_ring_copy(ring, ring->cons++, &req, sizeof(req));
 	f->slot = xpv_back_next(ring);
 	f->gref = req.gref;
+	mapped = xpv_netback_find(f->q, req.gref);
+	f->mem = mapped && !mapped->readonly ? mapped->mem : NULL;
+	f->statics += !!f->mem;
 	f->start = 0;
 	f->used = 0;
 	f->rsp.id = req.id;
@@ -139,26 +154,24 @@ static void close_slot(struct filler *f, u16 flags)
 }
 
 /* An extra takes the request after the ones before, buffer and all. */
-static void put_extra(struct filler *f, const struct xpv_net_extra *extra)
+static void put_extra(struct filler *f, struct xpv_net_extra extra, bool more)
 {
+	extra.flags = more ? XPV_NET_EXTRA_MORE : 0;
 	f->q->rx.cons++;
-	memcpy(xpv_back_next(&f->q->rx), extra, sizeof(*extra));
+	memcpy(xpv_back_next(&f->q->rx), &extra, sizeof(extra));
 	f->rsp.flags |= XPV_NET_RX_EXTRA;
 }
 
-static void put_gso(struct filler *f, const struct sk_buff *skb, bool more)
+static struct xpv_net_extra gso_extra(const struct sk_buff *skb)
 {
-	struct xpv_net_extra extra = {
+	return (struct xpv_net_extra){
 		.type = XPV_NET_EXTRA_GSO,
-		.flags = more ? XPV_NET_EXTRA_MORE : 0,
 		.gso = {
 			.size = skb_shinfo(skb)->gso_size,
 			.type = skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6 ?
 				XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
 		},
 	};
-
-	put_extra(f, &extra);
 }
 
 /*
@@ -169,7 +182,7 @@ static void leave_headroom(struct filler *f, u32 headroom)
 {
 	struct xpv_net_extra extra = { .type = XPV_NET_EXTRA_XDP, .xdp.headroom = (u16)headroom };
 
-	put_extra(f, &extra);
+	put_extra(f, extra, false);
 	f->start = headroom;
 	f->used = headroom;
 }
@@ -179,17 +192,22 @@ static void put_bytes(struct filler *f, void *mem, u32 len)
 	struct xpv_netback_queue *q = f->q;
 
 	while (len) {
-		u32 n = min3(len, XPV_PAGE_SIZE - f->used,
-			     XPV_PAGE_SIZE - (u32)xen_offset_in_page(mem));
+		u32 n = min(len, XPV_PAGE_SIZE - f->used);
 
 		if (!n) {
 			close_slot(f, XPV_NET_RX_MORE);
 			open_slot(f);
 			continue;
 		}
-		if (unlikely(!xpv_copy_room(&q->rx_copy)))
-			copy_all(q);
-		q->out_of_op[xpv_copy_to(&q->rx_copy, f->gref, f->used, mem, n)] = (u8)q->outs;
+		if (f->mem) {
+			memcpy(f->mem + f->used, mem, n);
+		} else {
+			n = min(n, XPV_PAGE_SIZE - (u32)xen_offset_in_page(mem));
+			if (unlikely(!xpv_copy_room(&q->rx_copy)))
+				copy_all(q);
+			q->out_of_op[xpv_copy_to(&q->rx_copy, f->gref, f->used, mem, n)] =
+				(u8)q->outs;
+		}
 		f->used += n;
 		mem += n;
 		len -= n;
@@ -207,7 +225,7 @@ static void put_data(struct filler *f, const struct sk_buff *skb)
 }
 
 /* The requests it takes are there. */
-static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
+static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb, const struct hash *hash)
 {
 	struct xpv_netback_out *out = &q->out[q->outs];
 	struct xpv_netback_count *count = &q->to_guest;
@@ -216,7 +234,7 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 
 	out->skb = skb;
 	out->first = q->rx.prod;
-	out->extras = extras_needed(q, skb);
+	out->extras = extras_needed(q, skb, hash);
 	out->failed = false;
 
 	open_slot(&f);
@@ -225,7 +243,9 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
 		f.rsp.flags = XPV_NET_RX_VALIDATED;
 	if (skb_is_gso(skb))
-		put_gso(&f, skb, q->headroom);
+		put_extra(&f, gso_extra(skb), out->extras > 1);
+	if (hash->type != XPV_NET_HASH_TYPES)
+		put_extra(&f, xpv_net_hash_extra(hash->type, hash->value), q->headroom);
 	if (unlikely(q->headroom))
 		leave_headroom(&f, q->headroom);
 	put_data(&f, skb);
@@ -238,6 +258,7 @@ static void put_packet(struct xpv_netback_queue *q, struct sk_buff *skb)
 	u64_stats_update_begin(&count->syncp);
 	u64_stats_inc(&count->packets);
 	u64_stats_add(&count->bytes, skb->len);
+	u64_stats_add(&count->statics, f.statics);
 	u64_stats_update_end(&count->syncp);
 }
 
@@ -290,8 +311,11 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct xpv_netback *vif = netdev_priv(dev);
 	struct xpv_netback_queue *q = vif->queue[skb_get_queue_mapping(skb)];
 	struct netdev_queue *txq = xpv_netback_txq(q);
-	u32 need = slots_needed(q, skb);
+	struct hash hash;
+	u32 need;
 
+	hash.type = xpv_netback_hash(vif, skb, &hash.value);
+	need = slots_needed(q, skb, &hash);
 	if (unlikely(!q->plain) && !(q->up && xpv_netback_wanted(vif, skb->data))) {
 		xpv_netback_flush(q);
 		goto drop;
@@ -312,7 +336,7 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	q->draining = false;
 
 	skb_tx_timestamp(skb);
-	put_packet(q, skb);
+	put_packet(q, skb, &hash);
 	if (flush_now(q, txq))
 		xpv_netback_flush(q);
 	return NETDEV_TX_OK;

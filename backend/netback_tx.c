@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest to host. Packets are gathered into batches: slots copied and checked, one
- * grant copy per slot, one hypercall per batch; then each is answered, and only then,
- * while the guest may already fill the slots anew, they go up the stack.
+ * Guest to host. Packets are gathered into batches: slots copied and checked, the data of pages
+ * that stay mapped copied, for other slots a grant copy each, one hypercall per batch; then each packet
+ * is answered, and only then, while the guest may already fill the slots anew, they go up the stack.
  *
  * A packet begins in the skb's head, a piece of a page of one pool that small ones fit
  * whole, and goes on in frags, pages of another. A slot is not split over two of them unless it
@@ -18,6 +18,7 @@
 #include <linux/skbuff.h>
 #include <xen/events.h>
 
+#include <xpv_flow.h>
 #include <xpv_pool.h>
 
 /* All protocol headers fit, so that no layer below meets them split. */
@@ -112,8 +113,11 @@ static void grow(struct placer *p, u32 n)
 
 static bool place_slot(struct placer *p, const struct xpv_net_txreq *slot)
 {
+	const struct xpv_netback_static *mapped = xpv_netback_find(p->q, slot->gref);
 	u32 n, done;
 
+	if (mapped)
+		p->q->tx_statics++;
 	for (done = 0; done < slot->size; done += n) {
 		n = share(p, slot->size - done);
 		if (!n) {
@@ -121,7 +125,10 @@ static bool place_slot(struct placer *p, const struct xpv_net_txreq *slot)
 				return false;
 			continue;
 		}
-		xpv_copy_from(&p->q->tx_copy, slot->gref, slot->offset + done, p->mem, n);
+		if (mapped)
+			memcpy(p->mem, mapped->mem + slot->offset + done, n);
+		else
+			xpv_copy_from(&p->q->tx_copy, slot->gref, slot->offset + done, p->mem, n);
 		grow(p, n);
 	}
 	p->slots--;
@@ -330,6 +337,7 @@ static void deliver(struct xpv_netback_queue *q, const struct xpv_netback_job *j
 	}
 	skb_probe_transport_header(skb);
 	skb_record_rx_queue(skb, (u16)q->id);
+	xpv_flow_tell(skb, job->pkt.hash_type, job->pkt.hash);
 	napi_gro_receive(&q->napi, skb);
 }
 
@@ -349,7 +357,9 @@ static void count_batch(struct xpv_netback_queue *q, u32 n)
 	u64_stats_add(&count->packets, packets);
 	u64_stats_add(&count->bytes, bytes);
 	u64_stats_add(&count->copies, q->tx_copy.n);
+	u64_stats_add(&count->statics, q->tx_statics);
 	u64_stats_update_end(&count->syncp);
+	q->tx_statics = 0;
 }
 
 int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait)

@@ -36,6 +36,7 @@ static const struct {
 	{ "feature-split-event-channels", 1 },
 	{ "feature-multicast-control", 1 },
 	{ "feature-dynamic-multicast-control", 1 },
+	{ "feature-ctrl-ring", 1 },
 };
 
 static int write_offers(struct xenbus_transaction xbt, void *arg)
@@ -192,11 +193,20 @@ static int read_wishes(struct xpv_netback *vif)
 	return 0;
 }
 
-static int connect(struct xpv_netback *vif)
+/* A guest need not have one. */
+static int connect_ctl(struct xpv_netback *vif)
 {
-	int err = read_wishes(vif);
+	const char *dir = vif->xdev->otherend;
+	unsigned int ref, port;
+	int err;
 
-	return err ? err : connect_queues(vif);
+	if (xenbus_scanf(XBT_NIL, dir, "ctrl-ring-ref", "%u", &ref) != 1)
+		return 0;
+	err = xenbus_scanf(XBT_NIL, dir, "event-channel-ctrl", "%u", &port);
+	err = err == 1 ? xpv_netback_connect_ctl(vif, ref, port) : err < 0 ? err : -EINVAL;
+	if (err)
+		complain(vif, err, "taking over the guest's control ring");
+	return err;
 }
 
 static void disconnect(struct xpv_netback *vif)
@@ -206,8 +216,24 @@ static void disconnect(struct xpv_netback *vif)
 	if (!vif->connected)
 		return;
 	xpv_netback_stop(vif);
+	xpv_netback_disconnect_ctl(vif);
 	while (i--)
 		xpv_netback_disconnect_queue(vif->queue[i]);
+}
+
+static int connect(struct xpv_netback *vif)
+{
+	int err = read_wishes(vif);
+
+	if (!err)
+		err = connect_queues(vif);
+	if (err)
+		return err;
+	/* Last: what it asks for is about the queues. */
+	err = connect_ctl(vif);
+	if (err)
+		disconnect(vif);
+	return err;
 }
 
 static int enter(void *arg, enum xpv_state next)
@@ -311,11 +337,12 @@ static void filter_changed(struct xenbus_watch *watch, const char *path, const c
 static void close_broken(struct work_struct *work)
 {
 	struct xpv_netback *vif = container_of(work, struct xpv_netback, broken_work);
-	bool broken = false;
+	bool broken;
 	u32 i;
 
 	mutex_lock(&vif->lock);
 	/* It may be another connection by now. */
+	broken = xpv_netback_ctl_broken(vif);
 	for (i = 0; vif->connected && i < vif->queues; i++)
 		broken |= xpv_ring_broken(&vif->queue[i]->tx) ||
 			  xpv_ring_broken(&vif->queue[i]->rx);

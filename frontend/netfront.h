@@ -29,6 +29,7 @@
 #include <xen/events.h>
 #include <xen/grant_table.h>
 #include <xen/xenbus.h>
+#include <xpv/netctl.h>
 #include <xpv/netif.h>
 #include <xpv/ring.h>
 #include <xpv/state.h>
@@ -39,7 +40,7 @@
 /* Bytes up to which copying is cheaper than granting a page and ending that again. */
 #define XPV_NETFRONT_COPY	256u
 
-/* Free slots that any packet is sure to fit: its data and an extra. */
+/* Free slots that any packet is sure to fit: its data, and the extras of GSO and hash. */
 #define XPV_NETFRONT_ROOM	(XPV_NET_MAX_SLOTS + 2)
 
 /* Frames that a program sends back are handed on so many at a time; pages they may have but one. */
@@ -104,12 +105,23 @@ struct xpv_netfront_count {
 	u64_stats_t packets, bytes, dropped, errors;
 	u64_stats_t gso_fixups;		/* received without the checksum that segments need */
 	u64_stats_t xdp_drops, xdp_tx, xdp_redirects;	/* what programs said of those received */
+	u64_stats_t grants;		/* slots whose page was granted for them */
+	u64_stats_t statics;		/* slots whose page the backend keeps mapped */
 };
 
 /* One direction, or a sum of several. */
 struct xpv_netfront_sum {
 	u64 packets, bytes, dropped, errors, gso_fixups;
 	u64 xdp_drops, xdp_tx, xdp_redirects;
+	u64 grants, statics;
+};
+
+/* A buffer for each id, granted for reading while connected. */
+struct xpv_netfront_copies {
+	u32 size;			/* bytes of one, at most XPV_PAGE_SIZE */
+	u32 pages;			/* entries of the next two */
+	struct page *page[XPV_NETFRONT_SLOTS];
+	grant_ref_t ref[XPV_NETFRONT_SLOTS];
 };
 
 /* Guest to backend. All of it under the transmit queue's lock, but as noted. */
@@ -117,17 +129,16 @@ struct xpv_netfront_tx {
 	struct xpv_ring ring;
 	struct xpv_netfront_channel *channel;
 	bool up;			/* between start and stop */
-	bool bounce;			/* copy everything: the backend is not trusted */
+	bool mapped;			/* the backend keeps what *copies points to mapped */
 	u16 free_ids;			/* entries of free_id[] */
 	u16 extras;			/* slots of extras that are not answered */
 	u32 waiting;			/* packets whose skb or frame waits for its last answer */
-	u32 copy_size;			/* bytes of an id's copy buffer */
+	struct xpv_netfront_copies *copies;	/* &own, or &kept */
 	u16 free_id[XPV_NETFRONT_SLOTS];
 	struct xpv_netfront_txslot slot[XPV_NETFRONT_SLOTS];
 	grant_ref_t gref[XPV_NETFRONT_SLOTS];	/* the id's own, for pages of packets */
-	u32 copy_pages;			/* entries of the next two, granted while connected */
-	struct page *copy_page[XPV_NETFRONT_SLOTS];
-	grant_ref_t copy_ref[XPV_NETFRONT_SLOTS];
+	struct xpv_netfront_copies own;		/* pages if the backend isn't trusted */
+	struct xpv_netfront_copies kept;	/* for a backend that keeps them mapped */
 
 	struct xpv_netfront_count count;
 
@@ -141,6 +152,15 @@ struct xpv_netfront_tx {
 struct xpv_netfront_rxbuf {
 	struct page *page;
 	grant_ref_t gref;
+	u16 kept;		/* its number in the lot, from 1 on; 0: granted for one packet */
+};
+
+/* Pages that stay granted, and that the backend keeps mapped. */
+struct xpv_netfront_lot {
+	u32 n;			/* entries of buf[] */
+	u32 first, nr_idle;	/* of idle[]: neither posted nor ready; the stack may have some */
+	u16 idle[XPV_NET_GREFS_MAX];	/* a ring of numbers, from 0 on, by when they came */
+	struct xpv_netfront_rxbuf buf[];
 };
 
 /* What programs' packets need; rx.napi's alone. */
@@ -156,6 +176,8 @@ struct xpv_netfront_rx {
 	struct xpv_ring ring;
 	struct xpv_netfront_channel *channel;
 	struct page_pool *pool;
+	struct xpv_netfront_lot *lot;	/* NULL: there is none (yet) */
+	u32 looks;			/* at its idle pages that this poll may still have */
 	u32 ready;			/* entries of ready_buf[] */
 	u32 bare;			/* entries of bare_ref[] */
 	/* posted, by ring index; those from ring.cons to ring.prod */
@@ -182,6 +204,23 @@ struct xpv_netfront_queue {
 	struct xpv_netfront_channel channel[2];
 	struct xpv_netfront_tx tx;
 	struct xpv_netfront_rx rx;
+};
+
+/* The control ring. Its lock comes after RTNL, before a queue's transmit lock. */
+struct xpv_netfront_ctl {
+	struct mutex lock;		/* a question till its answer, and the page; the next three */
+	struct xpv_ring ring;
+	bool up;			/* there is one, and whose backend answers */
+	u16 id;				/* of the next question */
+	bool leaving;			/* nobody is to wait any more */
+	unsigned long event;		/* bit 0: an EOI is owed; atomic */
+	wait_queue_head_t answered;
+	struct work_struct work;	/* asks for what a connection begins with */
+	int irq;			/* 0: there is none; state_lock, as all that follows */
+	evtchn_port_t port;
+	char name[IFNAMSIZ + 8];
+	struct page *ring_page, *page;	/* the second carries what is longer than a message */
+	grant_ref_t ring_ref, page_ref;
 };
 
 struct xpv_netfront {
@@ -214,6 +253,14 @@ struct xpv_netfront {
 	unsigned int mcasts;		/* entries of mcast[]: what it was told that is */
 	u64 mcast[XPV_NETFRONT_MCASTS];
 	struct delayed_work mcast_work;	/* tells it what has changed */
+
+	struct xpv_netfront_ctl ctl;
+
+	/* RTNL */
+	bool can_hash;			/* the backend */
+	u8 hash_key[XPV_NET_KEY_BYTES];
+	u32 hash_table[XPV_NET_TABLE_SIZE];
+	struct xpv_netfront_hash __rcu *hash;	/* NULL: off */
 };
 
 /* main.c APIs: */
@@ -240,6 +287,64 @@ bool xpv_netfront_wants_filter(struct xpv_netfront *np);
 void xpv_netfront_tell_mcast(struct xpv_netfront *np);
 /* What the interface wants may have changed. Any context. */
 void xpv_netfront_set_rx_mode(struct net_device *dev);
+
+/* ctrl.c APIs: */
+
+void xpv_netfront_init_ctl(struct xpv_netfront *np);
+/* A control ring for the connection. Returns 0, or an error and nothing is taken. state_lock. */
+int xpv_netfront_connect_ctl(struct xpv_netfront *np);
+/* The backend is Connected: ask for all there is to ask for, soon. state_lock. */
+void xpv_netfront_start_ctl(struct xpv_netfront *np);
+/* No question is under way or will be. state_lock, not RTNL. Idempotent, as the next. */
+void xpv_netfront_stop_ctl(struct xpv_netfront *np);
+/* Give back what connect took. Stopped before. */
+void xpv_netfront_release_ctl(struct xpv_netfront *np);
+/*
+ * Ask the backend, XPV_NET_CTL_* with these words; what it answers goes to *@data unless that is
+ * NULL. Returns 0, what the backend says (xpv_net_take_ctl_answer()), -ENOTCONN or -ETIMEDOUT.
+ * Sleeps for seconds at most; the ring's lock.
+ */
+int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c, u32 *data);
+/* The page, granted as ctl.page_ref, for what is longer; NULL without a ring. Its lock. */
+void *xpv_netfront_ctl_page(struct xpv_netfront *np);
+
+/* hash.c APIs: */
+
+void xpv_netfront_init_hash(struct xpv_netfront *np);
+/* The netdev is not registered any more. */
+void xpv_netfront_free_hash(struct xpv_netfront *np);
+/* Switch it on, also with another key or table than before, or off. 0 or an error. RTNL. */
+int xpv_netfront_set_hash(struct xpv_netfront *np, bool on);
+/* The number of queues may be another one. RTNL. */
+void xpv_netfront_fit_table(struct xpv_netfront *np);
+u8 __xpv_netfront_hash(const struct xpv_netfront *np, const struct sk_buff *skb, u32 *hash);
+/* @skb's hash: returns its type, XPV_NET_HASH_TYPES if it has or needs none. Softirqs off. */
+static inline u8 xpv_netfront_hash(const struct xpv_netfront *np, const struct sk_buff *skb,
+				   u32 *hash)
+{
+	return unlikely(rcu_access_pointer(np->hash)) ? __xpv_netfront_hash(np, skb, hash) :
+							XPV_NET_HASH_TYPES;
+}
+
+/* static.c APIs: */
+
+/* Have the backend keep pages of @q mapped, as many as both will. The control ring's lock. */
+void xpv_netfront_begin_static(struct xpv_netfront_queue *q);
+/* Give the pages back. The queue is stopped, and so is the control ring. */
+void xpv_netfront_release_static(struct xpv_netfront_queue *q);
+/* The page of @buf, one of the lot's, goes up the stack. rx.napi's context, as the next. */
+void xpv_netfront_lend(struct xpv_netfront_lot *lot, const struct xpv_netfront_rxbuf *buf);
+/* A poll begins: it may look at each idle page once. */
+static inline void xpv_netfront_begin_looks(struct xpv_netfront_rx *rx)
+{
+	const struct xpv_netfront_lot *lot = READ_ONCE(rx->lot);
+
+	rx->looks = lot ? lot->nr_idle : 0;
+}
+
+/* One that nobody has, after at most *@looks, which are counted down; false if none was found. */
+bool xpv_netfront_take_kept(struct xpv_netfront_lot *lot, u32 *looks,
+			    struct xpv_netfront_rxbuf *buf);
 
 /* ethtool.c APIs: */
 
@@ -268,6 +373,12 @@ void xpv_netfront_queue_init(struct xpv_netfront *np, struct xpv_netfront_queue 
 void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q);
 /* Rings, grants and channels, @split: two of them. Returns 0, or an error and nothing is taken. */
 int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split);
+/* Whose lock is that of @q's transmit direction. */
+static inline struct netdev_queue *xpv_netfront_txq(const struct xpv_netfront_queue *q)
+{
+	return netdev_get_tx_queue(q->front->netdev, q->id);
+}
+
 /* One more of @counter, a member of @count. Whoever owns that direction. */
 static inline void xpv_netfront_count(struct xpv_netfront_count *count, u64_stats_t *counter)
 {
@@ -286,8 +397,12 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q);
 void xpv_netfront_queue_release(struct xpv_netfront_queue *q);
 /* @who is done with the event of @ch; the last one gives the EOI. Not on a broken ring. */
 void xpv_netfront_eoi(struct xpv_netfront_channel *ch, int who);
-/* A new zeroed page that the backend may read. Returns 0, or an error and none. */
-int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref);
+/* A new zeroed page that the backend may read, or also write. Returns 0, or an error and none. */
+int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref,
+		      bool readonly);
+/* Buffers of @size bytes for every id. Returns 0, or an error and what there is by then in @c. */
+int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size);
+void xpv_netfront_free_copies(struct xpv_netfront_copies *c);
 /* @n grant references to @ref. Returns 0, or an error and none. */
 int xpv_netfront_claim(grant_ref_t *ref, u32 n);
 /* Keep @skb allocated until the backend lets go of its page granted as @gref. Process context. */
@@ -331,11 +446,14 @@ void xpv_netfront_xdp_release(struct xpv_netfront_queue *q);
 
 /* Byte 0 of slot @i of @pkt. The backend may write to it. */
 void *xpv_netfront_rx_data(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i);
+/* Does the backend keep the page of slot @i mapped, whatever becomes of the packet? */
+bool xpv_netfront_rx_mapped(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i);
 /* The pages of all slots of @pkt with data stay granted, and are posted again. */
 void xpv_netfront_rx_keep(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt);
 /*
- * End the grant of the page at ring index @index: it is the caller's, who gives it to the pool in
- * the end. NULL, and the page is kept, when the backend doesn't let go of it, for which it is closed.
+ * End the grant of the page at ring index @index, which is none that stays mapped: it is the
+ * caller's, who gives it to the pool in the end. NULL, and the page is kept, when the backend
+ * doesn't let go of it, for which it is closed.
  */
 struct page *xpv_netfront_rx_take(struct xpv_netfront_queue *q, u32 index);
 

@@ -10,9 +10,14 @@ static struct dentry *root;
 
 static void show_queue(struct seq_file *m, const struct xpv_netfront_queue *q)
 {
-	seq_printf(m, "queue %u: waiting %u extras %u free_ids %u ready %u bare %u%s\n", q->id,
+	const struct xpv_netfront_lot *lot = READ_ONCE(q->rx.lot);
+
+	seq_printf(m, "queue %u: waiting %u extras %u free_ids %u ready %u bare %u", q->id,
 		   READ_ONCE(q->tx.waiting), READ_ONCE(q->tx.extras), READ_ONCE(q->tx.free_ids),
-		   READ_ONCE(q->rx.ready), READ_ONCE(q->rx.bare), q->started ? " started" : "");
+		   READ_ONCE(q->rx.ready), READ_ONCE(q->rx.bare));
+	seq_printf(m, " kept %u of %u idle%s%s\n", lot ? READ_ONCE(lot->nr_idle) : 0,
+		   lot ? lot->n : 0, READ_ONCE(q->tx.mapped) ? " mapped" : "",
+		   q->started ? " started" : "");
 	xpv_show_ring(m, "tx", &q->tx.ring);
 	xpv_show_ring(m, "rx", &q->rx.ring);
 }
@@ -29,6 +34,8 @@ static int vif_show(struct seq_file *m, void *unused)
 		   np->served ? " served" : "");
 	for (i = 0; np->state == XPV_CONNECTED && i < np->queues; i++)
 		show_queue(m, &np->queue[i]);
+	if (np->ctl.irq)
+		xpv_show_ring(m, "ctrl", &np->ctl.ring);
 	mutex_unlock(&np->state_lock);
 	return 0;
 }

@@ -4,6 +4,8 @@
 
 #include <linux/ethtool.h>
 
+#include <xpv_rxfh.h>
+
 /* Of a queue, each for both directions. */
 static const struct {
 	const char *name;
@@ -13,6 +15,8 @@ static const struct {
 	{ "bytes", offsetof(struct xpv_netfront_sum, bytes) },
 	{ "dropped", offsetof(struct xpv_netfront_sum, dropped) },
 	{ "errors", offsetof(struct xpv_netfront_sum, errors) },
+	{ "grants", offsetof(struct xpv_netfront_sum, grants) },
+	{ "statics", offsetof(struct xpv_netfront_sum, statics) },
 };
 
 /* What programs said of what a queue has received. */
@@ -129,6 +133,58 @@ static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 	return 0;
 }
 
+static int get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *rules)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+
+	if (info->cmd != ETHTOOL_GRXRINGS)
+		return -EOPNOTSUPP;
+	info->data = np->queues;
+	return 0;
+}
+
+static u32 get_key_size(struct net_device *dev)
+{
+	return XPV_NET_KEY_BYTES;
+}
+
+static u32 get_table_size(struct net_device *dev)
+{
+	return XPV_NET_TABLE_SIZE;
+}
+
+/* No function: the backend chooses as it likes. */
+static int get_hash(struct net_device *dev, u32 *table, u8 *key, u8 *function)
+{
+	const struct xpv_netfront *np = netdev_priv(dev);
+
+	if (table)
+		memcpy(table, np->hash_table, sizeof(np->hash_table));
+	if (key)
+		memcpy(key, np->hash_key, sizeof(np->hash_key));
+	if (function)
+		*function = dev->features & NETIF_F_RXHASH ? ETH_RSS_HASH_TOP : ETH_RSS_HASH_UNKNOWN;
+	return 0;
+}
+
+/* Whoever sets one of them wants it to be used. */
+static int set_hash(struct net_device *dev, const u32 *table, const u8 *key, u8 function)
+{
+	struct xpv_netfront *np = netdev_priv(dev);
+
+	if (!np->can_hash || (function != ETH_RSS_HASH_NO_CHANGE && function != ETH_RSS_HASH_TOP))
+		return -EOPNOTSUPP;
+	if (table)
+		memcpy(np->hash_table, table, sizeof(np->hash_table));
+	if (key)
+		memcpy(np->hash_key, key, sizeof(np->hash_key));
+	if (dev->features & NETIF_F_RXHASH)
+		return xpv_netfront_set_hash(np, true);
+	dev->wanted_features |= NETIF_F_RXHASH;
+	netdev_update_features(dev);
+	return dev->features & NETIF_F_RXHASH ? 0 : -EIO;
+}
+
 const struct ethtool_ops xpv_netfront_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES |
 				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
@@ -141,4 +197,9 @@ const struct ethtool_ops xpv_netfront_ethtool_ops = {
 	.set_channels		= set_channels,
 	.get_coalesce		= get_coalesce,
 	.set_coalesce		= set_coalesce,
+	.get_rxnfc		= get_rxnfc,
+	.get_rxfh_key_size	= get_key_size,
+	.get_rxfh_indir_size	= get_table_size,
+	.get_rxfh		= xpv_get_rxfh,
+	.set_rxfh		= xpv_set_rxfh,
 };

@@ -42,13 +42,23 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 	struct xpv_netfront *np = netdev_priv(dev);
 
 	features &= ~(OFFLOADS & ~np->takes);
+	if (!np->can_hash)
+		features &= ~NETIF_F_RXHASH;
 	/* Of what these bring, a program can be shown nothing. */
 	return rcu_access_pointer(np->xdp_prog) ? features & ~TAKEN : features;
 }
 
 static int set_features(struct net_device *dev, netdev_features_t features)
 {
-	if ((dev->features ^ features) & TAKEN)
+	netdev_features_t changed = dev->features ^ features;
+	int err;
+
+	if (changed & NETIF_F_RXHASH) {
+		err = xpv_netfront_set_hash(netdev_priv(dev), features & NETIF_F_RXHASH);
+		if (err)
+			return err;
+	}
+	if (changed & TAKEN)
 		xpv_netfront_renew(netdev_priv(dev));
 	if (features & NETIF_F_SG || dev->mtu <= ETH_DATA_LEN)
 		return 0;
@@ -126,13 +136,15 @@ struct net_device *xpv_netfront_create(struct xenbus_device *xbdev)
 	np->xbdev = xbdev;
 	np->takes = OFFLOADS;
 	xpv_netfront_init_mcast(np);
+	xpv_netfront_init_ctl(np);
+	xpv_netfront_init_hash(np);
 	for (i = 0; i < max_queues; i++)
 		xpv_netfront_queue_init(np, &np->queue[i], i);
 
 	SET_NETDEV_DEV(dev, &xbdev->dev);
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &xpv_netfront_ethtool_ops;
-	dev->hw_features = OFFLOADS | TAKEN;
+	dev->hw_features = OFFLOADS | TAKEN | NETIF_F_RXHASH;
 	/* Blank checksums and unchecked headers of others' packets pass through as they are. */
 	dev->features = OFFLOADS | TAKEN | NETIF_F_GSO_ROBUST;
 	dev->min_mtu = ETH_MIN_MTU;
@@ -150,6 +162,7 @@ void xpv_netfront_destroy(struct net_device *dev)
 	struct xpv_netfront *np = netdev_priv(dev);
 	unsigned int i;
 
+	xpv_netfront_free_hash(np);
 	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_destroy(&np->queue[i]);
 	kvfree(np->queue);

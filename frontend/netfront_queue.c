@@ -86,6 +86,7 @@ static int open_channels(struct xpv_netfront_queue *q, bool split)
 void xpv_netfront_queue_release(struct xpv_netfront_queue *q)
 {
 	xpv_netfront_rx_release(q);
+	xpv_netfront_release_static(q);
 	xpv_netfront_tx_release(q);
 	xpv_ring_detach(&q->rx.ring);
 	xpv_ring_detach(&q->tx.ring);
@@ -140,6 +141,8 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 		now.xdp_drops = u64_stats_read(&count->xdp_drops);
 		now.xdp_tx = u64_stats_read(&count->xdp_tx);
 		now.xdp_redirects = u64_stats_read(&count->xdp_redirects);
+		now.grants = u64_stats_read(&count->grants);
+		now.statics = u64_stats_read(&count->statics);
 	} while (u64_stats_fetch_retry(&count->syncp, start));
 	sum->packets += now.packets;
 	sum->bytes += now.bytes;
@@ -149,11 +152,13 @@ void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfr
 	sum->xdp_drops += now.xdp_drops;
 	sum->xdp_tx += now.xdp_tx;
 	sum->xdp_redirects += now.xdp_redirects;
+	sum->grants += now.grants;
+	sum->statics += now.statics;
 }
 
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 
 	ASSERT_RTNL();
 	q->started = true;
@@ -172,7 +177,7 @@ void xpv_netfront_queue_start(struct xpv_netfront_queue *q)
 
 void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(q->front->netdev, q->id);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 
 	ASSERT_RTNL();
 	/* No sender comes past this. */
@@ -194,20 +199,43 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 	close_channels(q);
 }
 
-int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref)
+int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref, bool readonly)
 {
 	int err;
 
 	*page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!*page)
 		return -ENOMEM;
-	err = gnttab_grant_foreign_access(np->xbdev->otherend_id, xen_page_to_gfn(*page), 1);
+	err = gnttab_grant_foreign_access(np->xbdev->otherend_id, xen_page_to_gfn(*page),
+					  readonly);
 	if (err < 0) {
 		__free_page(*page);
 		return err;
 	}
 	*ref = err;
 	return 0;
+}
+
+int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size)
+{
+	u32 pages = XPV_NETFRONT_SLOTS * size / XPV_PAGE_SIZE;
+	int err;
+
+	c->size = size;
+	for (; c->pages < pages; c->pages++) {
+		err = xpv_netfront_show(q->front, &c->page[c->pages], &c->ref[c->pages], true);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void xpv_netfront_free_copies(struct xpv_netfront_copies *c)
+{
+	while (c->pages) {
+		c->pages--;
+		gnttab_end_foreign_access(c->ref[c->pages], c->page[c->pages]);
+	}
 }
 
 int xpv_netfront_claim(grant_ref_t *ref, u32 n)

@@ -5,12 +5,14 @@
  * A page is granted while it is posted. A small packet is copied out of it, and
  * the page goes to the ring again as it is, granted all along: nothing above ever
  * sees it, so it does not matter that the backend may write to it. The page of a larger
- * packet becomes part of the skb, after its grant was ended.
+ * packet becomes part of the skb, after its grant was ended; one that the backend keeps mapped
+ * is lent to the skb, or its data copied if the backend isn't trusted.
  */
 #include "netfront.h"
 
 #include <linux/tcp.h>
 #include <xen/page.h>
+#include "xpv_flow.h"
 #include "xpv_pool.h"
 
 /* Bytes of a large packet that are in the linear part: the headers of nearly any. */
@@ -40,20 +42,25 @@ static void keep_extras(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *
 		keep(rx, pkt->first + i);
 }
 
-static void keep_frags(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i)
+static void keep_frags(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i, u32 end)
 {
-	for (; i < pkt->frags; i++)
+	for (; i < end; i++)
 		keep(rx, pkt->frag[i].index);
 }
 
 void xpv_netfront_rx_keep(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt)
 {
-	keep_frags(rx, pkt, 0);
+	keep_frags(rx, pkt, 0, pkt->frags);
 }
 
 void *xpv_netfront_rx_data(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i)
 {
 	return page_address(posted(rx, pkt->frag[i].index)->page) + pkt->frag[i].offset;
+}
+
+bool xpv_netfront_rx_mapped(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i)
+{
+	return posted(rx, pkt->frag[i].index)->kept;
 }
 
 /* A packet small enough to leave its pages behind. */
@@ -81,6 +88,12 @@ static u32 copy_head(struct xpv_netfront_queue *q, struct sk_buff *skb,
 	return len;
 }
 
+static void keeps_page(struct xpv_netfront_queue *q)
+{
+	xpv_ring_break(&q->rx.ring);
+	xpv_netfront_fail(q->front, "delivered a packet and keeps its page");
+}
+
 struct page *xpv_netfront_rx_take(struct xpv_netfront_queue *q, u32 index)
 {
 	struct xpv_netfront_rx *rx = &q->rx;
@@ -88,12 +101,34 @@ struct page *xpv_netfront_rx_take(struct xpv_netfront_queue *q, u32 index)
 
 	if (unlikely(!gnttab_end_foreign_access_ref(buf->gref))) {
 		keep(rx, index);
-		xpv_ring_break(&rx->ring);
-		xpv_netfront_fail(q->front, "delivered a packet and keeps its page");
+		keeps_page(q);
 		return NULL;
 	}
 	rx->bare_ref[rx->bare++] = buf->gref;
 	return buf->page;
+}
+
+/* A page that stays mapped goes up the stack when there is another one to be posted in its place. */
+static bool lend(struct xpv_netfront_rx *rx, const struct xpv_netfront_rxbuf *buf)
+{
+	if (!xpv_netfront_take_kept(rx->lot, &rx->looks, &rx->ready_buf[rx->ready]))
+		return false;
+	rx->ready++;
+	xpv_netfront_lend(rx->lot, buf);
+	return true;
+}
+
+/* Else, or if it may be written to even now, by a backend that isn't trusted, its data does. */
+static int add_copy(struct xpv_netfront_queue *q, struct sk_buff *skb,
+		    const struct xpv_netfront_rxbuf *buf, u32 off, u32 len)
+{
+	struct page *page = page_pool_dev_alloc_pages(q->rx.pool);
+
+	if (unlikely(!page))
+		return -ENOMEM;
+	memcpy(page_address(page), page_address(buf->page) + off, len);
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, PAGE_SIZE);
+	return 0;
 }
 
 /* Make the page of slot @i part of @skb, from byte @skip of the data on. */
@@ -101,19 +136,26 @@ static int add_page(struct xpv_netfront_queue *q, struct sk_buff *skb,
 		    const struct xpv_net_rxpkt *pkt, u32 i, u32 skip)
 {
 	struct xpv_netfront_rx *rx = &q->rx;
-	struct page *page;
+	struct xpv_netfront_rxbuf *buf = posted(rx, pkt->frag[i].index);
+	u32 off = pkt->frag[i].offset + skip, len = pkt->frag[i].size - skip;
 
-	if (pkt->frag[i].size == skip) {
+	if (!len) {
 		keep(rx, pkt->frag[i].index);
 		return 0;
 	}
-	page = xpv_netfront_rx_take(q, pkt->frag[i].index);
-	if (unlikely(!page)) {
-		keep_frags(rx, pkt, i + 1);
+	if (buf->kept) {
+		if (q->front->untrusted || !lend(rx, buf)) {
+			int err = add_copy(q, skb, buf, off, len);
+
+			/* Also those behind it, if there was no memory. */
+			keep_frags(rx, pkt, i, err ? pkt->frags : i + 1);
+			return err;
+		}
+	} else if (unlikely(!xpv_netfront_rx_take(q, pkt->frag[i].index))) {
+		keep_frags(rx, pkt, i + 1, pkt->frags);
 		return -EIO;
 	}
-	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, pkt->frag[i].offset + skip,
-			pkt->frag[i].size - skip, PAGE_SIZE);
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, buf->page, off, len, PAGE_SIZE);
 	return 0;
 }
 
@@ -202,6 +244,7 @@ static void deliver(struct xpv_netfront_queue *q, const struct xpv_net_rxpkt *pk
 		return;
 	}
 	skb_record_rx_queue(skb, q->id);
+	xpv_flow_tell(skb, pkt->hash_type, pkt->hash);
 	napi_gro_receive(&rx->napi, skb);
 }
 
@@ -256,8 +299,40 @@ static int grant_page(struct xpv_netfront_queue *q, struct xpv_netfront_rxbuf *b
 	if (q->front->untrusted)
 		clear_page(page_address(buf->page));
 	buf->gref = rx->bare_ref[--rx->bare];
+	buf->kept = 0;
 	gnttab_page_grant_foreign_access_ref_one(buf->gref, q->front->xbdev->otherend_id,
 						 buf->page, 0);
+	return 0;
+}
+
+/* There is one to be had that stays mapped: this one, granted for a packet, has had its time. */
+static void retire(struct xpv_netfront_queue *q, const struct xpv_netfront_rxbuf *buf)
+{
+	struct xpv_netfront_rx *rx = &q->rx;
+
+	if (unlikely(!gnttab_end_foreign_access_ref(buf->gref))) {
+		rx->ready_buf[rx->ready++] = *buf;
+		keeps_page(q);
+		return;
+	}
+	rx->bare_ref[rx->bare++] = buf->gref;
+	page_pool_recycle_direct(rx->pool, buf->page);
+}
+
+/* What to post next. 0 or -ENOMEM. */
+static int next_buffer(struct xpv_netfront_queue *q, struct xpv_netfront_rxbuf *buf)
+{
+	struct xpv_netfront_rx *rx = &q->rx;
+	struct xpv_netfront_rxbuf old;
+
+	if (!rx->ready)
+		return xpv_netfront_take_kept(rx->lot, &rx->looks, buf) ? 0 : grant_page(q, buf);
+	*buf = rx->ready_buf[--rx->ready];
+	if (!buf->kept) {
+		old = *buf;
+		if (xpv_netfront_take_kept(rx->lot, &rx->looks, buf))
+			retire(q, &old);
+	}
 	return 0;
 }
 
@@ -265,6 +340,7 @@ static int grant_page(struct xpv_netfront_queue *q, struct xpv_netfront_rxbuf *b
 static void refill(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_rx *rx = &q->rx;
+	u32 statics = 0, grants = 0;
 
 	if (!netif_running(q->front->netdev) || xpv_ring_broken(&rx->ring))
 		return;
@@ -272,18 +348,22 @@ static void refill(struct xpv_netfront_queue *q)
 		struct xpv_netfront_rxbuf buf;
 		struct xpv_net_rxreq req;
 
-		if (rx->ready) {
-			buf = rx->ready_buf[--rx->ready];
-		} else if (grant_page(q, &buf)) {
+		if (next_buffer(q, &buf)) {
 			schedule_delayed_work(&rx->refill, HZ / 10);
 			break;
 		}
 		req.id = rx->ring.prod % XPV_NETFRONT_SLOTS;
 		req.pad = 0;
 		req.gref = buf.gref;
+		statics += !!buf.kept;
+		grants += !buf.kept;
 		*posted(rx, rx->ring.prod) = buf;
 		memcpy(xpv_front_next(&rx->ring), &req, sizeof(req));
 	}
+	u64_stats_update_begin(&rx->count.syncp);
+	u64_stats_add(&rx->count.statics, statics);
+	u64_stats_add(&rx->count.grants, grants);
+	u64_stats_update_end(&rx->count.syncp);
 	if (xpv_front_publish(&rx->ring))
 		notify_remote_via_irq(rx->channel->irq);
 }
@@ -299,6 +379,7 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 	if (!budget)
 		return 0;
 	xpv_moderation_begin(&rx->moderation);
+	xpv_netfront_begin_looks(rx);
 	for (;;) {
 		int n = receive(q, budget - done);
 
@@ -334,6 +415,9 @@ void xpv_netfront_refill_work(struct work_struct *work)
 /* Give back a page that is granted to the backend, now or when it lets go of it. */
 static void abandon(struct xpv_netfront_rx *rx, struct xpv_netfront_rxbuf *buf)
 {
+	/* The lot has it. */
+	if (buf->kept)
+		return;
 	/* With a second reference the pool gives up its claim to the page. */
 	get_page(buf->page);
 	page_pool_put_full_page(rx->pool, buf->page, false);

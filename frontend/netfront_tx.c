@@ -2,10 +2,10 @@
 /*
  * Packets from the guest's stack to the backend, and the answers to them.
  *
- * The front of a packet is copied to a small buffer that its id keeps granted;
- * what is longer is granted where it lies, until it is answered. A packet that fits the
- * buffer is free at once, so nobody waits for its answer, and answers nobody waits for
- * raise no event: they are taken when slots run low.
+ * The front of a packet is copied to a small buffer that its id keeps granted; what is longer is
+ * granted where it lies, until it is answered. Buffers that the backend keeps mapped are pages, and
+ * what fits one is copied whole; so is all that one gets that isn't trusted. A packet that was copied
+ * is free at once, so nobody waits for its answer: it raises no event, and is taken when slots run low.
  */
 #include "netfront.h"
 
@@ -35,12 +35,11 @@ struct packing {
 	u32 head;	/* bytes to copy from the front */
 	u16 flags;	/* of the first slot */
 	bool first;	/* the next slot is it */
+	u8 hash_type;	/* XPV_NET_HASH_*, _TYPES for none */
+	u32 hash;
+	u32 grants;	/* slots whose page is granted for them */
+	u32 statics;	/* slots whose page the backend keeps mapped */
 };
-
-static struct netdev_queue *queue_of(struct xpv_netfront_queue *q)
-{
-	return netdev_get_tx_queue(q->front->netdev, q->id);
-}
 
 /* There is one: ids in use and extras together are the ring's unanswered slots. */
 static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
@@ -53,17 +52,32 @@ static u16 take_id(struct packing *p, enum xpv_netfront_txstate state)
 	return id;
 }
 
-static void put_gso(struct xpv_netfront_tx *tx, const struct sk_buff *skb)
+static void put_extra(struct xpv_netfront_tx *tx, const struct xpv_net_extra *extra)
 {
-	const struct skb_shared_info *info = skb_shinfo(skb);
-	struct xpv_net_extra extra = {
-		.type = XPV_NET_EXTRA_GSO,
-		.gso.size = info->gso_size,
-		.gso.type = info->gso_type & SKB_GSO_TCPV6 ? XPV_NET_GSO_TCPV6 : XPV_NET_GSO_TCPV4,
-	};
-
-	memcpy(xpv_front_next(&tx->ring), &extra, sizeof(extra));
+	memcpy(xpv_front_next(&tx->ring), extra, sizeof(*extra));
 	tx->extras++;
+}
+
+static void put_extras(struct packing *p)
+{
+	const struct skb_shared_info *info = skb_shinfo(p->skb);
+	bool hashed = p->hash_type != XPV_NET_HASH_TYPES;
+	struct xpv_net_extra extra;
+
+	if (skb_is_gso(p->skb)) {
+		extra = (struct xpv_net_extra){
+			.type = XPV_NET_EXTRA_GSO,
+			.flags = hashed ? XPV_NET_EXTRA_MORE : 0,
+			.gso.size = info->gso_size,
+			.gso.type = info->gso_type & SKB_GSO_TCPV6 ? XPV_NET_GSO_TCPV6 :
+								     XPV_NET_GSO_TCPV4,
+		};
+		put_extra(&p->queue->tx, &extra);
+	}
+	if (hashed) {
+		extra = xpv_net_hash_extra(p->hash_type, p->hash);
+		put_extra(&p->queue->tx, &extra);
+	}
 }
 
 /* The next @size bytes of the packet are found at @offset of the page @gref. */
@@ -81,23 +95,25 @@ static void put_slot(struct packing *p, u16 id, grant_ref_t gref, u32 offset, u3
 	req.flags = (p->first ? p->flags : 0) | (p->left ? XPV_NET_TX_MORE : 0);
 	memcpy(xpv_front_next(&tx->ring), &req, sizeof(req));
 	if (p->first && p->flags & XPV_NET_TX_EXTRA)
-		put_gso(tx, p->skb);
+		put_extras(p);
 	p->first = false;
 }
 
 static void put_copy(struct packing *p, u32 size, const void *data)
 {
 	struct xpv_netfront_tx *tx = &p->queue->tx;
+	const struct xpv_netfront_copies *c = tx->copies;
 	u16 id = take_id(p, XPV_NETFRONT_COPIED);
-	u32 i = id * tx->copy_size / XPV_PAGE_SIZE, offset = id * tx->copy_size % XPV_PAGE_SIZE;
-	void *copy = page_address(tx->copy_page[i]) + offset;
+	u32 i = id * c->size / XPV_PAGE_SIZE, offset = id * c->size % XPV_PAGE_SIZE;
+	void *copy = page_address(c->page[i]) + offset;
 
 	/* Can't fail: the packet is that long. */
 	if (p->skb)
 		skb_copy_bits(p->skb, p->size - p->left, copy, size);
 	else
 		memcpy(copy, data, size);
-	put_slot(p, id, tx->copy_ref[i], offset, size);
+	put_slot(p, id, c->ref[i], offset, size);
+	p->statics += tx->mapped;
 }
 
 /* Grant @len bytes from @offset of @page on, a page at a time. */
@@ -116,6 +132,7 @@ static void put_pages(struct packing *p, struct page *page, u32 offset, u32 len)
 		gnttab_page_grant_foreign_access_ref_one(tx->gref[id], domid, page, 1);
 		slot->skb = p->skb;
 		cb(p->skb)->left++;
+		p->grants++;
 		put_slot(p, id, tx->gref[id], offset, size);
 		page++;
 		offset = 0;
@@ -162,7 +179,8 @@ static bool prepare(struct packing *p)
 	if (skb_is_gso(skb) &&
 	    !net_gso_ok(p->queue->front->netdev->features, skb_shinfo(skb)->gso_type))
 		return false;
-	if (tx->bounce || skb->len <= tx->copy_size) {
+	/* The backend copies it too, so a long one costs less to grant than to copy twice. */
+	if (skb->len <= tx->copies->size || p->queue->front->untrusted) {
 		p->head = skb->len;
 		return true;
 	}
@@ -181,23 +199,24 @@ static bool prepare(struct packing *p)
 /* Fill slots. True: the skb stays until it is answered, false: it is done with. */
 static bool pack(struct packing *p)
 {
+	u32 i, size = p->queue->tx.copies->size;
 	struct sk_buff *skb = p->skb;
-	u32 i;
 
 	p->flags = 0;
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		p->flags = XPV_NET_TX_CSUM_BLANK | XPV_NET_TX_VALIDATED;
 	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
 		p->flags = XPV_NET_TX_VALIDATED;
-	if (skb_is_gso(skb))
+	p->hash_type = xpv_netfront_hash(p->queue->front, skb, &p->hash);
+	if (skb_is_gso(skb) || p->hash_type != XPV_NET_HASH_TYPES)
 		p->flags |= XPV_NET_TX_EXTRA;
 	p->first = true;
 	p->size = skb->len;
 	p->left = skb->len;
 	cb(skb)->left = 0;
 
-	for (i = p->head; i; i -= min(i, p->queue->tx.copy_size))
-		put_copy(p, min(i, p->queue->tx.copy_size), NULL);
+	for (i = p->head; i; i -= min(i, size))
+		put_copy(p, min(i, size), NULL);
 	if (!p->left)
 		return false;
 	if (p->head < skb_headlen(skb))
@@ -213,8 +232,9 @@ static bool pack(struct packing *p)
 
 int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
 {
+	struct packing p = { .queue = q, .first = true };	/* its failure is to be noticed */
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	struct xpv_net_txreq req = { .flags = XPV_NET_TX_EXTRA };
 	struct xpv_net_extra extra = { .type = type };
 	int err = -EAGAIN;
@@ -222,13 +242,9 @@ int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
 	u64_to_ether_addr(addr, extra.mcast.addr);
 	__netif_tx_lock_bh(txq);
 	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
-		req.id = tx->free_id[--tx->free_ids];
-		tx->slot[req.id].state = XPV_NETFRONT_MESSAGE;
-		/* Its failure is one to be noticed. */
-		tx->slot[req.id].first = true;
+		req.id = take_id(&p, XPV_NETFRONT_MESSAGE);
 		memcpy(xpv_front_next(&tx->ring), &req, sizeof(req));
-		memcpy(xpv_front_next(&tx->ring), &extra, sizeof(extra));
-		tx->extras++;
+		put_extra(tx, &extra);
 		if (xpv_front_publish(&tx->ring))
 			notify_remote_via_irq(tx->channel->irq);
 		err = 0;
@@ -294,7 +310,7 @@ static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_ne
 static void reap(struct xpv_netfront_queue *q, int budget)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	u32 n = xpv_front_pending(&tx->ring), packets = 0, bytes = 0;
 	struct xpv_net_txrsp rsp;
 	const char *wrong = NULL;
@@ -326,7 +342,7 @@ static u32 worth_an_event(struct xpv_netfront_queue *q, u32 open)
 	u32 frames = READ_ONCE(tx->moderation.set->frames);
 
 	/* The queue stands still until then. */
-	if (READ_ONCE(tx->moderation.set->usecs) && !netif_xmit_stopped(queue_of(q)))
+	if (READ_ONCE(tx->moderation.set->usecs) && !netif_xmit_stopped(xpv_netfront_txq(q)))
 		return xpv_moderation_ahead(&tx->moderation, true);
 	return frames ? min(open, frames) : max(min(open, XPV_NET_MAX_SLOTS), open / 2);
 }
@@ -337,7 +353,7 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct xpv_ring *ring = &tx->ring;
 
-	while (tx->waiting || netif_xmit_stopped(queue_of(q))) {
+	while (tx->waiting || netif_xmit_stopped(xpv_netfront_txq(q))) {
 		u32 pending = xpv_front_pending(ring);
 		u32 open = xpv_front_inflight(ring) - pending;
 
@@ -362,29 +378,34 @@ static void drop(struct xpv_netfront_tx *tx, struct sk_buff *skb)
 	dev_kfree_skb_any(skb);
 }
 
+static void count_sent(struct xpv_netfront_tx *tx, const struct packing *p)
+{
+	u64_stats_update_begin(&tx->count.syncp);
+	u64_stats_inc(&tx->count.packets);
+	u64_stats_add(&tx->count.bytes, p->size);
+	u64_stats_add(&tx->count.grants, p->grants);
+	u64_stats_add(&tx->count.statics, p->statics);
+	u64_stats_update_end(&tx->count.syncp);
+}
+
 /* Returns whether the backend has to be told now. */
 static bool send(struct xpv_netfront_queue *q, struct sk_buff *skb)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct packing p = { .queue = q, .skb = skb };
 	bool more = netdev_xmit_more();
-	u32 len;
 
 	if (unlikely(!prepare(&p))) {
 		drop(tx, skb);
 		return !more;
 	}
-	len = skb->len;
 	skb_tx_timestamp(skb);
-	u64_stats_update_begin(&tx->count.syncp);
-	u64_stats_inc(&tx->count.packets);
-	u64_stats_add(&tx->count.bytes, len);
-	u64_stats_update_end(&tx->count.syncp);
-
 	if (pack(&p)) {
 		tx->waiting++;
-		return __netdev_tx_sent_queue(queue_of(q), len, more);
+		count_sent(tx, &p);
+		return __netdev_tx_sent_queue(xpv_netfront_txq(q), p.size, more);
 	}
+	count_sent(tx, &p);
 	dev_consume_skb_any(skb);
 	return !more;
 }
@@ -403,7 +424,7 @@ static void show(struct xpv_netfront_queue *q, bool now)
 	bool notify;
 
 	if (unlikely(xpv_front_free(ring) < XPV_NETFRONT_ROOM)) {
-		netif_tx_stop_queue(queue_of(q));
+		netif_tx_stop_queue(xpv_netfront_txq(q));
 		now = true;
 	}
 	if (!now)
@@ -456,15 +477,11 @@ static bool send_frame(struct xpv_netfront_queue *q, struct xdp_frame *frame)
 	if (unlikely(len < ETH_HLEN))
 		return false;
 	if (unlikely(xdp_frame_has_frags(frame)) ||
-	    (len > tx->copy_size && offset + len > XPV_PAGE_SIZE))
+	    (len > tx->copies->size && offset + len > XPV_PAGE_SIZE))
 		return send_as_skb(q, frame);
-	u64_stats_update_begin(&tx->count.syncp);
-	u64_stats_inc(&tx->count.packets);
-	u64_stats_add(&tx->count.bytes, len);
-	u64_stats_update_end(&tx->count.syncp);
-
-	if (len <= tx->copy_size) {
+	if (len <= tx->copies->size) {
 		put_copy(&p, len, frame->data);
+		count_sent(tx, &p);
 		xdp_return_frame(frame);
 		return true;
 	}
@@ -473,7 +490,9 @@ static bool send_frame(struct xpv_netfront_queue *q, struct xdp_frame *frame)
 						 virt_to_page(frame->data), 1);
 	tx->slot[id].frame = frame;
 	tx->waiting++;
+	p.grants++;
 	put_slot(&p, id, tx->gref[id], offset, len);
+	count_sent(tx, &p);
 	return true;
 }
 
@@ -481,7 +500,7 @@ int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **fr
 			     bool flush)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 	int i = -ENETDOWN;
 
 	__netif_tx_lock(txq, smp_processor_id());
@@ -500,7 +519,7 @@ int xpv_netfront_send_frames(struct xpv_netfront_queue *q, struct xdp_frame **fr
 int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
 {
 	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, tx.napi);
-	struct netdev_queue *txq = queue_of(q);
+	struct netdev_queue *txq = xpv_netfront_txq(q);
 
 	__netif_tx_lock(txq, smp_processor_id());
 	reap(q, budget);
@@ -538,9 +557,9 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 	struct xpv_netfront_tx *tx = &q->tx;
 	u32 i;
 
-	for (i = 0; i < tx->copy_pages; i++)
-		gnttab_end_foreign_access(tx->copy_ref[i], tx->copy_page[i]);
-	tx->copy_pages = 0;
+	xpv_netfront_free_copies(&tx->kept);
+	xpv_netfront_free_copies(&tx->own);
+	tx->mapped = false;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++) {
 		struct xpv_netfront_txslot *slot = &tx->slot[i];
 
@@ -556,35 +575,19 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 	}
 	tx->free_ids = 0;
 	tx->waiting = 0;
-	netdev_tx_reset_queue(queue_of(q));
-}
-
-/* Copy buffers for every id, granted until the release. */
-static int grant_copies(struct xpv_netfront_queue *q)
-{
-	struct xpv_netfront_tx *tx = &q->tx;
-	u32 pages;
-	int err;
-
-	tx->bounce = q->front->untrusted;
-	tx->copy_size = tx->bounce ? XPV_PAGE_SIZE : XPV_NETFRONT_COPY;
-	pages = XPV_NETFRONT_SLOTS * tx->copy_size / XPV_PAGE_SIZE;
-	for (; tx->copy_pages < pages; tx->copy_pages++) {
-		err = xpv_netfront_show(q->front, &tx->copy_page[tx->copy_pages],
-					&tx->copy_ref[tx->copy_pages]);
-		if (err)
-			return err;
-	}
-	return 0;
+	netdev_tx_reset_queue(xpv_netfront_txq(q));
 }
 
 /* What it took before an error is left to the release. */
 int xpv_netfront_tx_connect(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
-	int err = grant_copies(q);
+	int err;
 	u32 i;
 
+	tx->copies = &tx->own;
+	err = xpv_netfront_make_copies(q, &tx->own, q->front->untrusted ? XPV_PAGE_SIZE :
+									 XPV_NETFRONT_COPY);
 	if (!err)
 		err = xpv_netfront_claim(tx->gref, XPV_NETFRONT_SLOTS);
 	if (err)

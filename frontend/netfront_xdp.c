@@ -6,7 +6,8 @@
  * it any more. A packet that lies alone in its page, with the room around it that programs may
  * use, is handed to it there, after the page's grant was ended. The backend is asked to leave
  * such room. All others are copied, close together, to pages of the pool that the backend never had:
- * small ones, whose pages then stay granted, large ones and those of a backend that leaves no room.
+ * small ones, whose pages then stay granted, large ones, those of a backend that leaves no room, and
+ * those in pages that it keeps mapped, which cost neither end more than the copy.
  *
  * An XDP buffer has no place for a blank checksum or for the size of segments, so the backend is
  * asked to send neither. One that still does, because it has not heard of it yet, loses the packet.
@@ -24,9 +25,10 @@
 static_assert(ROOM + XPV_NETFRONT_XDP_FRAGS * PAGE_SIZE >= XPV_NET_MAX_PACKET, "any packet fits");
 static_assert(XPV_NETFRONT_XDP_FRAGS <= MAX_SKB_FRAGS, "and is one to the stack");
 
-static bool can_stay(const struct xpv_net_rxpkt *pkt)
+static bool can_stay(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt)
 {
 	return pkt->frags == 1 && pkt->size > XPV_NETFRONT_COPY &&
+	       !xpv_netfront_rx_mapped(rx, pkt, 0) &&
 	       pkt->frag[0].offset >= XDP_PACKET_HEADROOM &&
 	       pkt->frag[0].offset + pkt->size <= SKB_WITH_OVERHEAD(PAGE_SIZE);
 }
@@ -111,7 +113,7 @@ static bool make_buff(struct xpv_netfront_queue *q, const struct bpf_prog *prog,
 {
 	bool made = false;
 
-	if (can_stay(pkt))
+	if (can_stay(&q->rx, pkt))
 		return stay(q, pkt, xdp);
 	if (pkt->size <= ROOM || prog->aux->xdp_has_frags)
 		made = copy_out(q, pkt, xdp);
@@ -150,7 +152,7 @@ static struct sk_buff *make_skb(struct xpv_netfront_queue *q, struct xdp_buff *x
 	return skb;
 }
 
-/* Up the stack. Of its checksum nothing is known: the program may have changed anything. */
+/* Up the stack. Of its checksum and hash nothing is known: the program may have changed anything. */
 static bool pass(struct xpv_netfront_queue *q, struct xdp_buff *xdp)
 {
 	struct sk_buff *skb = make_skb(q, xdp);

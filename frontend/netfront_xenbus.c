@@ -19,6 +19,7 @@ static void stop_queues(struct xpv_netfront *np)
 {
 	unsigned int i;
 
+	xpv_netfront_stop_ctl(np);
 	rtnl_lock();
 	netif_carrier_off(np->netdev);
 	for (i = 0; i < np->max_queues; i++)
@@ -32,6 +33,7 @@ static void release_queues(struct xpv_netfront *np)
 
 	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_release(&np->queue[i]);
+	xpv_netfront_release_ctl(np);
 }
 
 /* What the backend can do, as what the stack may hand us. */
@@ -58,6 +60,8 @@ static void adopt_features(struct xpv_netfront *np)
 
 	rtnl_lock();
 	np->takes = takes;
+	/* Only when it is Connected can it be asked. */
+	np->can_hash = false;
 	netdev_update_features(np->netdev);
 	rtnl_unlock();
 }
@@ -146,6 +150,19 @@ static int remove_folders(struct xenbus_transaction xbt, const char *node)
 	return err;
 }
 
+static int write_ctl(struct xenbus_transaction xbt, const struct xpv_netfront *np)
+{
+	const char *node = np->xbdev->nodename;
+	int err;
+
+	if (!np->ctl.irq)
+		return 0;
+	err = xenbus_printf(xbt, node, "ctrl-ring-ref", "%u", np->ctl.ring_ref);
+	if (err)
+		return err;
+	return xenbus_printf(xbt, node, "event-channel-ctrl", "%u", np->ctl.port);
+}
+
 /* What is published is decided before, for it may be written more than once. */
 struct offer {
 	struct xpv_netfront *np;
@@ -194,7 +211,8 @@ static int write_keys(struct xenbus_transaction xbt, void *arg)
 		if (err)
 			return err;
 	}
-	return write_queues(xbt, np);
+	err = write_ctl(xbt, np);
+	return err ? err : write_queues(xbt, np);
 }
 
 static int publish(struct xpv_netfront *np)
@@ -236,6 +254,7 @@ static int connect_queues(struct xpv_netfront *np)
 	err = netif_set_real_num_queues(np->netdev, i, i);
 	if (!err)
 		np->queues = i;
+	xpv_netfront_fit_table(np);
 	/* More can't be had, until somebody asks for it again. */
 	if (i < n)
 		np->wanted = i;
@@ -269,6 +288,9 @@ static int connect(struct xpv_netfront *np)
 		xenbus_dev_fatal(xbdev, err, "setting up queues");
 		goto err_release;
 	}
+	/* One can do without it. */
+	if (ask(np, "feature-ctrl-ring") && xpv_netfront_connect_ctl(np))
+		dev_warn_ratelimited(&xbdev->dev, "no control ring\n");
 	err = publish(np);
 	if (err) {
 		xenbus_dev_fatal(xbdev, err, "writing our end of the handshake");
@@ -295,8 +317,10 @@ err_release:
 /* The backend takes part: let the neighbours know where we are now. */
 static void announce(struct xpv_netfront *np)
 {
-	if (!np->served)
+	if (!np->served) {
 		netdev_notify_peers(np->netdev);
+		xpv_netfront_start_ctl(np);
+	}
 	np->served = true;
 }
 

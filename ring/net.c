@@ -43,6 +43,15 @@ static int gso(const struct xpv_net_extra *e, u8 *type, u16 *size)
 	return 0;
 }
 
+/* Only a hint: one of a type that isn't known is none. */
+static void hash(const struct xpv_net_extra *e, u8 *type, u32 *value)
+{
+	const u8 *v = e->hash.value;
+
+	*type = e->hash.type < XPV_NET_HASH_TYPES ? e->hash.type : XPV_NET_HASH_TYPES;
+	*value = v[0] | (u32)v[1] << 8 | (u32)v[2] << 16 | (u32)v[3] << 24;
+}
+
 static int take_tx_extras(struct take *t, struct xpv_net_txpkt *pkt)
 {
 	struct xpv_net_extra e;
@@ -62,6 +71,8 @@ static int take_tx_extras(struct take *t, struct xpv_net_txpkt *pkt)
 			memcpy(pkt->mcast_addr, e.mcast.addr, sizeof(pkt->mcast_addr));
 			break;
 		case XPV_NET_EXTRA_HASH:
+			hash(&e, &pkt->hash_type, &pkt->hash);
+			break;
 		case XPV_NET_EXTRA_XDP:
 			break;
 		default:
@@ -104,6 +115,7 @@ int xpv_net_take_tx(struct xpv_ring *ring, struct xpv_net_txpkt *pkt)
 	pkt->gso_type = XPV_NET_GSO_NONE;
 	pkt->gso_size = 0;
 	pkt->mcast = 0;
+	pkt->hash_type = XPV_NET_HASH_TYPES;
 	do {
 		if (pkt->frags == XPV_NET_FATAL_SLOTS ||
 		    !copy_next(&t, &pkt->frag[pkt->frags], sizeof(pkt->frag[0])))
@@ -164,6 +176,7 @@ static int take_rx_extras(struct take *t, struct xpv_net_rxpkt *pkt)
 			pkt->headroom = e.xdp.headroom;
 			break;
 		case XPV_NET_EXTRA_HASH:
+			hash(&e, &pkt->hash_type, &pkt->hash);
 			break;
 		default:
 			pkt->error = -EINVAL;
@@ -219,6 +232,7 @@ int xpv_net_take_rx(struct xpv_ring *ring, struct xpv_net_rxpkt *pkt)
 	pkt->gso_type = XPV_NET_GSO_NONE;
 	pkt->gso_size = 0;
 	pkt->headroom = 0;
+	pkt->hash_type = XPV_NET_HASH_TYPES;
 	do {
 		u32 index = ring->cons;
 

@@ -16,6 +16,7 @@
 #define XPV_NETIF_H
 
 #include "xpv_os.h"
+#include <xpv/netctl.h>
 #include <xpv/ring.h>
 
 struct xpv_net_txreq {
@@ -58,9 +59,9 @@ struct xpv_net_extra {
 			u8 addr[6];
 		} mcast;
 		struct {
-			u8 type;
-			u8 algorithm;
-			u8 value[4];
+			u8 type;	/* XPV_NET_HASH_* */
+			u8 algorithm;	/* XPV_NET_ALGORITHM_* */
+			u8 value[4];	/* lowest octet first */
 		} hash;
 		struct {
 			u16 headroom;
@@ -121,6 +122,17 @@ enum {
 /* A transmit ring and a receive ring each. More than any machine has use for. */
 #define XPV_NET_MAX_QUEUES	64u
 
+/* The extra that tells a packet's hash; of type XPV_NET_HASH_*. */
+static inline struct xpv_net_extra xpv_net_hash_extra(u8 type, u32 hash)
+{
+	return (struct xpv_net_extra){
+		.type = XPV_NET_EXTRA_HASH,
+		.hash.type = type,
+		.hash.algorithm = XPV_NET_ALGORITHM_TOEPLITZ,
+		.hash.value = { (u8)hash, (u8)(hash >> 8), (u8)(hash >> 16), (u8)(hash >> 24) },
+	};
+}
+
 /* One packet that a guest sends, copied out of its slots and checked. */
 struct xpv_net_txpkt {
 	u32 slots;		/* ring slots it takes, extras included */
@@ -132,6 +144,8 @@ struct xpv_net_txpkt {
 	u16 gso_size;
 	u8 mcast;		/* XPV_NET_EXTRA_MCAST_ADD or _DEL when it is that, not data */
 	u8 mcast_addr[6];
+	u8 hash_type;		/* XPV_NET_HASH_*; _TYPES when there is no hash */
+	u32 hash;
 	/* gref, offset, id and its own size of each; [0].size is what the first one holds */
 	struct xpv_net_txreq frag[XPV_NET_FATAL_SLOTS];
 };
@@ -167,6 +181,8 @@ struct xpv_net_rxpkt {
 	u16 gso_size;
 	u16 flags;		/* of the first response */
 	u16 headroom;		/* from an XDP extra */
+	u8 hash_type;		/* XPV_NET_HASH_*; _TYPES when there is no hash */
+	u32 hash;
 	/* each with the ring index whose buffer it fills */
 	struct {
 		u32 index;

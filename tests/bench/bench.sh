@@ -1,24 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # make bench: what an operation costs through our drivers and through the in-tree ones, on a clock
-# that counts instructions, so that this machine's load does not show. With BASE=FILE.json, of
-# an earlier run, also the change since then.
-. "$(dirname "$0")/../lab/common.sh"
-cd "$top"
+# that counts instructions, so that this machine's load does not show; and, in real time, what a second
+# CPU gains. With BASE=FILE.json, of an earlier run, also the change since then.
+. "$(dirname "$0")/common.sh"
 host_packages+=(gcc libc6-dev jq libxen-dev)
-dir=build/lab/bench
 out=build/bench.json
-stage_total=18
-# The clock it runs on counts them, 2 ns each.
-instructions_per_second=500000000
+stage_total=26
 
 [ -z "${BASE-}" ] || [ -s "$BASE" ] || die "BASE=$BASE: no such file; give the bench.json of an earlier run"
 
 # Lines "result GUEST PAIR JOB VALUE" and, for each trace, the operations of its one second.
 collect() {
 	local line name
-	grep '^result ' "$dir/channel" | tr -d '\r'
-	for line in "$dir"/results/trace/*; do
+	results bench
+	results bench-cpus
+	for line in build/lab/bench/results/trace/*; do
 		name=${line##*/}
 		build/bench/traceops "$line" | while read -r cpu calls events _ grants; do
 			printf 'trace %s %s %s %s %s\n' "$name" "$cpu" "$calls" "$events" "$grants"
@@ -65,7 +62,9 @@ table() {
 				printf ' %12s %12s %12s %12s %8s\n' $rates
 			done
 	done
-	printf '\nfio in requests/s, tcp in Mbit/s, udp64 in packets/s at the receiving driver; -: not measured\n'
+	printf '\nfio in requests/s, tcp in Mbit/s, tcp-rr in bytes there and back per second, udp64 in packets/s at the\n'
+	printf 'receiving driver; cpus-N: 4k requests/s in real time, by guests of N CPUs; -: not measured\n'
+	mixed
 	transport
 	printf '\n%-28s %-8s %12s %12s %12s\n' 'per operation, both sides' pair hypercalls events 'grant ops'
 	jq -r '.per_operation | sort_by([.guest, .job, .pair])[] |
@@ -74,6 +73,20 @@ table() {
 			printf '%-28s %-8s %12.3f %12.3f %12.3f\n' "$job" "$pair" "$calls" "$events" "$grants"
 		done
 	printf '\nan operation is a request, a datagram, or 1448 bytes of a stream; grant ops of PVH guests are not seen\n'
+}
+
+# Our drivers with those of the kernel at the other end.
+mixed() {
+	printf '\n%-22s %12s %12s %8s %12s %8s\n' 'PV guest' 'in-tree' 'xpv frontend' ratio 'xpv backend' ratio
+	jq -r '
+		.rates as $r |
+		def v($pair; $job): ([$r[] | select(.guest == "pv" and .pair == $pair and .job == $job) | .value] | first);
+		$r[] | select(.pair == "xpv+linux") | .job as $job |
+		[$job, v("linux"; $job), v("xpv+linux"; $job), v("linux+xpv"; $job)] | select(all) |
+		[.[0], .[1], .[2], .[2] / .[1], .[3], .[3] / .[1]] | @tsv' "$out" |
+		while IFS=$'\t' read -r job linux front front_ratio back back_ratio; do
+			printf '%-22s %12.0f %12.0f %8.2f %12.0f %8.2f\n' "$job" "$linux" "$front" "$front_ratio" "$back" "$back_ratio"
+		done
 }
 
 # What a request costs beyond what the guest does for it anyhow, which is its cost on a null_blk of
@@ -104,18 +117,6 @@ change() {
 		done
 }
 
-progress() {
-	while read -r line; do
-		case $line in
-		stage\ *) stage "${line#stage }" ;;
-		result\ *) note "${line#result }" ;;
-		fail\ *) failed=${line#fail } ;;
-		verdict\ success) return ;;
-		esac
-	done
-	die "${failed:-dom0 gave no verdict}; all logs are in $dir"
-}
-
 stage 'checking this machine'
 need_host
 need_packages
@@ -125,14 +126,9 @@ gcc -Wall -Wextra -Werror -O2 tests/bench/traceops.c -o build/bench/traceops
 logged build/lab/image.log "$lab/image.sh" || die 'the image could not be built'
 logged build/lab/build.log "$lab/build.sh" 6.12 || die 'the modules could not be built'
 LAB_MODULES=$(tail -n 1 build/lab/build.log)
-# The disk keeps nothing, in dom0 as in the guest: what it does itself is not the point.
-export LAB_MODULES LAB_EXTRA=$top/tests/bench/dom0 LAB_DISK_MEMORY=0 XPV_CLOCK=icount
-stage 'booting QEMU, Xen and dom0 on the instruction clock'
-stage_log=$dir/console.log
-failed=''
-shopt -s lastpipe
-set +o pipefail
-"$lab/run.sh" bench bench 3600 | progress
+export LAB_MODULES
+XPV_CLOCK=icount measure bench bench
+LAB_DOM0_VCPUS=2 measure bench-cpus cpus
 collect | to_json >"$out"
 table
 [ -z "${BASE-}" ] || change

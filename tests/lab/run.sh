@@ -89,7 +89,7 @@ boot() {
 		-display none -monitor none -no-reboot \
 		-serial "file:$dir/console.log" -serial "file:$dir/channel" \
 		-kernel "$image/xen" \
-		-append "console=com1 xsave=0 dom0_mem=2048M,max:2048M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=warning guest_loglvl=warning conring_size=512k" \
+		-append "console=com1 xsave=0 dom0_mem=2048M,max:2048M dom0_max_vcpus=${LAB_DOM0_VCPUS:-1} dom0_vcpus_pin loglvl=warning guest_loglvl=warning conring_size=512k" \
 		-initrd "$image/vmlinux console=hvc0 net.ifnames=0 quiet,$image/initrd" \
 		-drive "file=$image/root.img,if=none,id=d0,format=raw,snapshot=on" -device "virtio-blk-pci,drive=d0,$disk" \
 		-drive "file=$dir/payload.img,if=none,id=d1,format=raw,read-only=on" -device "virtio-blk-pci,drive=d1,$disk" \

@@ -125,6 +125,8 @@ static void say_vif(struct rogue *r)
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		say(r, features[i], "1");
 	say(r, "multi-queue-max-queues", "%u", r->queues);
+	if (r->ctl)
+		say(r, "feature-ctrl-ring", "1");
 }
 
 static void ring_of(struct rogue *r, u32 i, u32 *refs, u32 n)
@@ -156,6 +158,10 @@ static void rings(struct rogue *r)
 		ring_of(r, 0, refs, 1);
 		refs[0] = ask(r, of_queue(r, "rx-ring-ref", key));
 		ring_of(r, 1, refs, 1);
+		if (r->ctl) {
+			refs[0] = ask(r, "ctrl-ring-ref");
+			ring_of(r, ROGUE_CTL, refs, 1);
+		}
 		return;
 	}
 	if (order > XPV_RING_MAX_ORDER)
@@ -168,10 +174,40 @@ static void rings(struct rogue *r)
 	ring_of(r, 0, refs, order > 0 ? 1u << order : 1);
 }
 
-void rogue_offer(struct rogue *r)
+/* The rings and channels that the guest offers. */
+static void take_over(struct rogue *r)
 {
 	char key[32];
 
+	rings(r);
+	r->port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
+					     ask(r, of_queue(r, "event-channel", key)));
+	if (r->port < 0)
+		die(r, "the guest's event channel: %s", strerror(errno));
+	if (!r->ctl)
+		return;
+	r->ctl_port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
+						 ask(r, "event-channel-ctrl"));
+	if (r->ctl_port < 0)
+		die(r, "the control ring's event channel: %s", strerror(errno));
+}
+
+/* Those, and whatever was grabbed. */
+static void let_go(struct rogue *r)
+{
+	memset(r->ring, 0, sizeof(r->ring));
+	while (back.nr_mapped)
+		unmap_last();
+	if (r->port >= 0)
+		xenevtchn_unbind(r->evtchn, r->port);
+	r->port = -1;
+	if (r->ctl_port >= 0)
+		xenevtchn_unbind(r->evtchn, r->ctl_port);
+	r->ctl_port = -1;
+}
+
+void rogue_offer(struct rogue *r)
+{
 	if (back.made)
 		die(r, "already offered: close first");
 	name_device(r);
@@ -192,11 +228,18 @@ void rogue_offer(struct rogue *r)
 	/* It may want nothing of what it reads. */
 	if (ask(r, "state") >= XPV_CLOSING)
 		return;
-	rings(r);
-	r->port = xenevtchn_bind_interdomain(r->evtchn, r->domid,
-					     ask(r, of_queue(r, "event-channel", key)));
-	if (r->port < 0)
-		die(r, "the guest's event channel: %s", strerror(errno));
+	take_over(r);
+	set_state(r, XPV_CONNECTED);
+}
+
+void rogue_return(struct rogue *r)
+{
+	if (!back.made)
+		die(r, "no device to return to: connect first");
+	let_go(r);
+	set_state(r, XPV_INIT_WAIT);
+	await(r, 1u << XPV_INITIALISED | 1u << XPV_CONNECTED);
+	take_over(r);
 	set_state(r, XPV_CONNECTED);
 }
 
@@ -224,7 +267,7 @@ void rogue_grab(struct rogue *r, u32 gref)
 void rogue_drop(struct rogue *r)
 {
 	/* The rings were mapped first. */
-	if (back.nr_mapped <= (r->vif ? 2 : 1))
+	if (back.nr_mapped <= (r->vif ? 2u + r->ctl : 1u))
 		die(r, "nothing was grabbed");
 	unmap_last();
 }
@@ -234,12 +277,7 @@ void rogue_close(struct rogue *r)
 	if (!back.made)
 		return;
 	back.made = false;
-	memset(r->ring, 0, sizeof(r->ring));
-	while (back.nr_mapped)
-		unmap_last();
-	if (r->port >= 0)
-		xenevtchn_unbind(r->evtchn, r->port);
-	r->port = -1;
+	let_go(r);
 	set_state(r, XPV_CLOSED);
 	/* A frontend that never came this far has nothing to close. */
 	await(r, 1u << XPV_CLOSED | 1u << XPV_INITIALISING | 1u << XPV_UNKNOWN);

@@ -13,9 +13,10 @@ static struct {
 	xengntshr_handle *gntshr;
 	u8 *pages, *read_only, *rings;
 	u32 nr_rings;		/* pages */
-	u32 page_ref[ROGUE_PAGES], ro_ref, ring_ref[ROGUE_QUEUES << XPV_RING_MAX_ORDER];
+	u32 page_ref[ROGUE_PAGES], ro_ref, ring_ref[(ROGUE_QUEUES << XPV_RING_MAX_ORDER) + 1];
 	xenevtchn_port_or_error_t port[ROGUE_QUEUES];	/* the first is r->port */
 	u32 nr_ports;
+	u32 data_rings;		/* pages before the control ring's */
 } front;
 
 static void *share(struct rogue *r, u32 n, u32 *refs, bool writable)
@@ -75,7 +76,7 @@ static void say_queues(struct rogue *r)
 
 static void say_vbd(struct rogue *r)
 {
-	u32 i, in_ring = front.nr_rings / r->queues;
+	u32 i, in_ring = front.data_rings / r->queues;
 	char name[16];
 
 	say_queues(r);
@@ -83,7 +84,7 @@ static void say_vbd(struct rogue *r)
 		say(r, "ring-page-order", NULL);
 	else
 		say(r, "ring-page-order", "%u", r->order);
-	for (i = 0; i < front.nr_rings; i++) {
+	for (i = 0; i < front.data_rings; i++) {
 		snprintf(name, sizeof(name), r->order ? "ring-ref%u" : "ring-ref", i % in_ring);
 		say_queue(r, i / in_ring, name, front.ring_ref[i]);
 	}
@@ -105,6 +106,8 @@ static void say_vif(struct rogue *r)
 	}
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		say(r, features[i], "1");
+	say(r, "ctrl-ring-ref", r->ctl ? "%u" : NULL, front.ring_ref[front.data_rings]);
+	say(r, "event-channel-ctrl", r->ctl ? "%d" : NULL, r->ctl_port);
 }
 
 static void open_channels(struct rogue *r)
@@ -118,6 +121,11 @@ static void open_channels(struct rogue *r)
 		front.nr_ports = i + 1;
 	}
 	r->port = front.port[0];
+	if (!r->ctl)
+		return;
+	r->ctl_port = xenevtchn_bind_unbound_port(r->evtchn, r->domid);
+	if (r->ctl_port < 0)
+		die(r, "no event channel: %s", strerror(errno));
 }
 
 void rogue_offer(struct rogue *r)
@@ -129,7 +137,8 @@ void rogue_offer(struct rogue *r)
 	set_state(r, XPV_INITIALISING);
 	await(r, 1u << XPV_INIT_WAIT);
 
-	front.nr_rings = r->queues * (r->vif ? 2 : 1u << r->order);
+	front.data_rings = r->queues * (r->vif ? 2 : 1u << r->order);
+	front.nr_rings = front.data_rings + r->ctl;
 	front.rings = share(r, front.nr_rings, front.ring_ref, true);
 	memset(front.rings, 0, front.nr_rings * XPV_PAGE_SIZE);
 	pages = r->vif ? 1 : 1u << r->order;
@@ -138,8 +147,10 @@ void rogue_offer(struct rogue *r)
 
 		shared->req_event = 1;
 		shared->rsp_event = 1;
-		if (i < (r->vif ? ROGUE_RINGS : 1))
+		if (i < (r->vif ? ROGUE_CTL : 1))
 			ring_up(r, i, shared, pages);
+		else if (r->vif && i == front.data_rings)
+			ring_up(r, ROGUE_CTL, shared, 1);
 	}
 	open_channels(r);
 	(r->vif ? say_vif : say_vbd)(r);
@@ -168,11 +179,20 @@ bool rogue_symbol(struct rogue *r, const char *name, u64 *value)
 		*value = front.page_ref[i];
 	else if (sscanf(name, "ring%u", &i) == 1 && i < ARRAY_SIZE(front.ring_ref))
 		*value = front.ring_ref[i];
+	else if (!strcmp(name, "ctlring"))
+		*value = front.ring_ref[front.data_rings];
+	else if (!strcmp(name, "ctlport"))
+		*value = r->ctl_port;
 	else if (sscanf(name, "port%u", &i) == 1 && i < ROGUE_QUEUES)
 		*value = front.port[i];
 	else
 		return false;
 	return true;
+}
+
+void rogue_return(struct rogue *r)
+{
+	die(r, "a frontend connects by its own offer");
 }
 
 void rogue_grab(struct rogue *r, u32 gref)
@@ -195,6 +215,9 @@ void rogue_close(struct rogue *r)
 	while (front.nr_ports)
 		xenevtchn_unbind(r->evtchn, front.port[--front.nr_ports]);
 	r->port = -1;
+	if (r->ctl_port >= 0)
+		xenevtchn_unbind(r->evtchn, r->ctl_port);
+	r->ctl_port = -1;
 	if (front.rings)
 		xengntshr_unshare(front.gntshr, front.rings, front.nr_rings);
 	front.rings = NULL;

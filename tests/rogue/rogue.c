@@ -153,7 +153,7 @@ void write_frame(void *page)
 
 int main(int argc, char **argv)
 {
-	struct rogue r = { .port = -1, .queues = 1 };
+	struct rogue r = { .port = -1, .ctl_port = -1, .queues = 1 };
 	FILE *file;
 	int used;
 

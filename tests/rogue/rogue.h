@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A peer that lies by script. script.c reads what to do, or random.c makes it up, rogue.c does
- * what both ends do alike; front.c or back.c, whichever is linked, is the end that is played.
+ * A peer that lies by script. script.c reads what to do, in the words of fields.c, or random.c makes it
+ * up, and rogue.c does what both ends do alike; front.c or back.c, whichever is linked, is the end that is
+ * played.
  *
  *   open --> offer --> (rings and channel are there) --> close
  *    ^          the script may go round this            |
@@ -18,7 +19,8 @@
 #include <xenevtchn.h>
 #include <xenstore.h>
 
-#define ROGUE_RINGS	2u
+#define ROGUE_RINGS	3u
+#define ROGUE_CTL	2u	/* of a vif: the control ring */
 #define ROGUE_QUEUES	4u	/* only the first one's rings are played on */
 #define ROGUE_PAGES	32u	/* with data, which the peer may map */
 #define ROGUE_KEYS	32u
@@ -28,6 +30,12 @@
 struct field {
 	const char *name;
 	u8 offset, size, stride, count;
+};
+
+/* What a ring carries, requests and responses. */
+struct wire {
+	const struct field *req, *rsp;
+	u32 req_len, rsp_len;
 };
 
 /* One ring as this end drives it: without any of the checks of <xpv/ring.h>. */
@@ -45,12 +53,14 @@ struct rogue {
 	struct xs_handle *xs;
 	char *own, *other;	/* directories in xenstore, NULL while there is no device */
 	u32 domid;		/* the victim's */
-	struct ring ring[ROGUE_RINGS];	/* vbd: one; vif: transmit and receive */
+	struct ring ring[ROGUE_RINGS];	/* vbd: one; vif: transmit, receive and control */
 	u32 order;		/* of a vbd's ring */
 	bool narrow;		/* its slots are laid out as a 32-bit guest's */
 	u32 queues;
+	bool ctl;		/* a vif has a control ring */
 	xenevtchn_handle *evtchn;
 	xenevtchn_port_or_error_t port;	/* -1 while there is none */
+	xenevtchn_port_or_error_t ctl_port;	/* of the control ring; the same */
 
 	const char *file;	/* the script, and where we are in it */
 	u32 line;
@@ -96,6 +106,14 @@ u64 now_ms(void);
 /* A frame that asks for segmentation and checksums, into a page of a vif. */
 void write_frame(void *page);
 
+/* fields.c APIs: */
+
+extern const struct wire wires[];	/* a vbd's ring, a vif's three, a 32-bit vbd's */
+extern const struct field segment[], grant[], net_extra[];
+
+/* The field called @name, its number included, and where it lies; NULL if there is none. */
+const struct field *find(const struct field *fields, const char *name, u32 *offset);
+
 /* script.c APIs: */
 
 /* Do what @file says, to its end; dies when the victim does something else than it says. */
@@ -128,6 +146,8 @@ extern const bool rogue_is_front;
 int rogue_open(struct rogue *r, int argc, char **argv);
 /* The handshake up to where rings and channel exist on this end. */
 void rogue_offer(struct rogue *r);
+/* The same of the same device, whose peer is Initialising again. */
+void rogue_return(struct rogue *r);
 /* The last step of an honest one. */
 void rogue_connect(struct rogue *r);
 /* A name in an expression that only this end knows, such as the grant of a page. */

@@ -8,13 +8,15 @@
  *   order N            a vbd's ring has 2^N pages
  *   bits 64|32         (front) a vbd's slots are laid out as a guest's of so many bits
  *   queues N           there are N queues; rings and channel below are the first one's
+ *   ctl                a vif has a control ring
  *   connect            the whole handshake
  *   offer              the handshake without waiting for the peer to agree
+ *   return             (back) the whole handshake of the same device, whose peer is Initialising
  *   state N            write our state
  *   wait N...          until the peer's state is one of these
  *   gone               until the peer closes the device
  *   close              give up as an honest peer does
- *   on tx|rx           the ring that the next statements mean, of a vif
+ *   on tx|rx|ctl       the ring that the next statements mean, of a vif
  *   put FIELD=EXPR...  fill the next slot, all other fields 0
  *   extra FIELD=EXPR.. fill the next slot with a vif's extra
  *   push [EXPR]        show all slots that were filled, and EXPR more; notify
@@ -25,8 +27,10 @@
  *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
  *   drop               (back) unmap the page that was grabbed last
- *   table EXPR FIELD=EXPR...  (front) so many segments into the page named table
- *   race FIELD A B     write A and B in turns into the field of every slot, until
+ *   table EXPR FIELD=EXPR...  (front) so many segments, or a vif's grants, into the page named table
+ *   entry EXPR FIELD=EXPR...  (front) write this one of them alone
+ *   see EXPR FIELD=EXPR...    (front) its fields have to be these
+ *   race [table] FIELD A B    write A and B in turns into the field of every slot, or entry, until
  *   calm
  *   sleep MS
  *   random SEED SECONDS  rounds of statements drawn by random.c, the first from this seed
@@ -44,91 +48,6 @@
 
 #define WORDS	64
 
-#define FIELD(type, member, name_) \
-	{ name_, offsetof(type, member), sizeof(((type *)0)->member), 0, 1 }
-#define FIELDS(type, array, member, name_) \
-	{ name_, offsetof(type, array[0] member), sizeof(((type *)0)->array[0] member), \
-	  sizeof(((type *)0)->array[0]), ARRAY_SIZE(((type *)0)->array) }
-
-#define BLK_REQUEST(slot) \
-	FIELD(slot, op, "op"), \
-	FIELD(slot, nr_segs, "segs"), \
-	FIELD(slot, handle, "handle"), \
-	FIELD(slot, id, "id"), \
-	FIELD(slot, sector, "sector"), \
-	FIELD(slot, nr_sectors, "sectors"), \
-	FIELDS(slot, seg, .gref, "gref"), \
-	FIELDS(slot, seg, .first, "first"), \
-	FIELDS(slot, seg, .last, "last"), \
-	FIELDS(slot, ind.gref, , "list")
-#define BLK_RESPONSE(rsp) \
-	FIELD(rsp, id, "id"), FIELD(rsp, op, "op"), FIELD(rsp, status, "status"), FIELD(rsp, pad, "pad")
-
-static const struct field blk_request[] = { BLK_REQUEST(struct xpv_blk_slot64), {} };
-static const struct field blk_request32[] = { BLK_REQUEST(struct xpv_blk_slot32), {} };
-static const struct field blk_response[] = {
-	BLK_RESPONSE(struct xpv_blk_rsp64),
-	FIELD(struct xpv_blk_rsp64, pad2, "padding"),
-	{}
-};
-static const struct field blk_response32[] = { BLK_RESPONSE(struct xpv_blk_rsp32), {} };
-
-static const struct field segment[] = {
-	FIELD(struct xpv_blk_seg, gref, "gref"),
-	FIELD(struct xpv_blk_seg, first, "first"),
-	FIELD(struct xpv_blk_seg, last, "last"),
-	{}
-};
-
-static const struct field tx_request[] = {
-	FIELD(struct xpv_net_txreq, gref, "gref"),
-	FIELD(struct xpv_net_txreq, offset, "offset"),
-	FIELD(struct xpv_net_txreq, flags, "flags"),
-	FIELD(struct xpv_net_txreq, id, "id"),
-	FIELD(struct xpv_net_txreq, size, "size"),
-	{}
-};
-
-static const struct field tx_response[] = {
-	FIELD(struct xpv_net_txrsp, id, "id"),
-	FIELD(struct xpv_net_txrsp, status, "status"),
-	{}
-};
-
-static const struct field rx_request[] = {
-	FIELD(struct xpv_net_rxreq, id, "id"),
-	FIELD(struct xpv_net_rxreq, gref, "gref"),
-	{}
-};
-
-static const struct field rx_response[] = {
-	FIELD(struct xpv_net_rxrsp, id, "id"),
-	FIELD(struct xpv_net_rxrsp, offset, "offset"),
-	FIELD(struct xpv_net_rxrsp, flags, "flags"),
-	FIELD(struct xpv_net_rxrsp, status, "status"),
-	{}
-};
-
-static const struct field net_extra[] = {
-	FIELD(struct xpv_net_extra, type, "type"),
-	FIELD(struct xpv_net_extra, flags, "flags"),
-	FIELD(struct xpv_net_extra, gso.size, "size"),
-	FIELD(struct xpv_net_extra, gso.type, "gso"),
-	FIELD(struct xpv_net_extra, mcast.addr, "addr"),
-	{}
-};
-
-/* What each ring carries, requests and responses. */
-static const struct wire {
-	const struct field *req, *rsp;
-	u32 req_len, rsp_len;
-} wires[] = {
-	{ blk_request, blk_response, sizeof(struct xpv_blk_slot64), sizeof(struct xpv_blk_rsp64) },
-	{ tx_request, tx_response, sizeof(struct xpv_net_txreq), sizeof(struct xpv_net_txrsp) },
-	{ rx_request, rx_response, sizeof(struct xpv_net_rxreq), sizeof(struct xpv_net_rxrsp) },
-	{ blk_request32, blk_response32, sizeof(struct xpv_blk_slot32), sizeof(struct xpv_blk_rsp32) },
-};
-
 static struct {
 	u64 n;			/* of the repeat we are in */
 	struct ring *ring;
@@ -137,6 +56,8 @@ static struct {
 	bool racing;
 	pthread_t racer;
 	const struct field *race;
+	u8 *raced;		/* where the first one's field is, */
+	u32 stride, raced_slots;	/* and the others */
 	u64 value[2];
 	u32 refused;		/* a bit for each operation */
 } script;
@@ -152,7 +73,7 @@ void script_stop(void)
 
 void ring_up(struct rogue *r, u32 i, void *shared, u32 pages)
 {
-	const struct wire *w = &wires[r->vif ? 1 + i : r->narrow ? 3 : 0];
+	const struct wire *w = &wires[r->vif ? 1 + i : r->narrow ? 4 : 0];
 	struct ring *ring = &r->ring[i];
 
 	ring->shared = shared;
@@ -184,8 +105,10 @@ static struct ring *need_ring(struct rogue *r)
 
 static void notify(struct rogue *r)
 {
-	if (r->port >= 0 && xenevtchn_notify(r->evtchn, r->port))
-		die(r, "event channel %d: %s", r->port, strerror(errno));
+	int port = script.ring == &r->ring[ROGUE_CTL] ? r->ctl_port : r->port;
+
+	if (port >= 0 && xenevtchn_notify(r->evtchn, port))
+		die(r, "event channel %d: %s", port, strerror(errno));
 }
 
 static void push(struct rogue *r, u64 more)
@@ -214,20 +137,6 @@ static bool next(struct rogue *r, u32 limit_ms)
 }
 
 /* --- expressions --- */
-
-static const struct field *find(const struct field *fields, const char *name, u32 *offset)
-{
-	size_t stem = strcspn(name, "0123456789");
-	u32 i = strtoul(name + stem, NULL, 10);
-
-	for (; fields->name; fields++) {
-		if (strncmp(fields->name, name, stem) || fields->name[stem] || i >= fields->count)
-			continue;
-		*offset = fields->offset + i * fields->stride;
-		return fields;
-	}
-	return NULL;
-}
 
 static u64 get(const u8 *at, u32 size)
 {
@@ -384,44 +293,87 @@ static void serve(struct rogue *r, u32 ms)
 			(r->vif ? answer_vif : answer_vbd)(r);
 }
 
+static u8 *entry_of(struct rogue *r, u64 i)
+{
+	u64 page;
+
+	if (!rogue_symbol(r, "table_address", &page) || i >= XPV_BLK_SEGS_PER_PAGE)
+		die(r, "no table with an entry %llu", (unsigned long long)i);
+	return (u8 *)(uintptr_t)page + i * sizeof(struct xpv_blk_seg);
+}
+
 static void write_table(struct rogue *r, char **word)
 {
-	u64 page, n = expr(r, *word++);
+	u64 n = expr(r, *word++);
 	u32 i;
 
-	if (!rogue_symbol(r, "table_address", &page) || n > XPV_BLK_SEGS_PER_PAGE)
-		die(r, "no room for a table of %llu segments", (unsigned long long)n);
+	static_assert(sizeof(struct xpv_blk_seg) == sizeof(struct xpv_net_gref), "entries of a table");
+	if (n > XPV_BLK_SEGS_PER_PAGE)
+		die(r, "no room for a table of %llu entries", (unsigned long long)n);
 	for (i = 0; i < n; i++) {
 		script.n = i;
-		fill(r, (u8 *)(uintptr_t)page + i * sizeof(struct xpv_blk_seg),
-		     sizeof(struct xpv_blk_seg), segment, word);
+		fill(r, entry_of(r, i), sizeof(struct xpv_blk_seg), r->vif ? grant : segment, word);
 	}
 }
 
-static void *race(void *arg)
+static void write_entry(struct rogue *r, char **word)
 {
-	struct ring *ring = arg;
+	fill(r, entry_of(r, expr(r, word[0])), sizeof(struct xpv_blk_seg), r->vif ? grant : segment,
+	     word + 1);
+}
+
+static void check_entry(struct rogue *r, char **word)
+{
+	const u8 *entry = entry_of(r, expr(r, *word++));
+	const struct field *f;
+	u32 offset;
+	u64 value;
+
+	for (; *word; word++) {
+		f = assign(r, r->vif ? grant : segment, *word, &offset, &value);
+		if (memcmp(entry + offset, &value, f->size))
+			die(r, "%s was expected, %#llx is there", *word,
+			    (unsigned long long)get(entry + offset, f->size));
+	}
+}
+
+static void *race(void *unused)
+{
 	u32 i, turn;
 
+	(void)unused;
 	for (turn = 0; READ_ONCE(script.racing); turn ^= 1)
-		for (i = 0; i < ring->size; i++)
-			memcpy(slot(ring, i) + script.race->offset, &script.value[turn],
+		for (i = 0; i < script.raced_slots; i++)
+			memcpy(script.raced + (size_t)i * script.stride, &script.value[turn],
 			       script.race->size);
 	return NULL;
 }
 
 static void start_race(struct rogue *r, char **word)
 {
-	struct ring *ring = need_ring(r);
+	const struct field *fields;
 	u32 offset;
 
-	script.race = find(ring->out, word[0], &offset);
+	if (!strcmp(word[0], "table")) {
+		word++;
+		fields = r->vif ? grant : segment;
+		script.raced = entry_of(r, 0);
+		script.stride = sizeof(struct xpv_blk_seg);
+		script.raced_slots = XPV_BLK_SEGS_PER_PAGE;
+	} else {
+		fields = need_ring(r)->out;
+		script.raced = slot(script.ring, 0);
+		script.stride = script.ring->stride;
+		script.raced_slots = script.ring->size;
+	}
+	script.race = find(fields, word[0], &offset);
 	if (!script.race)
 		die(r, "no field '%s' here", word[0]);
+	script.raced += offset;
 	script.value[0] = expr(r, word[1]);
 	script.value[1] = expr(r, word[2]);
 	script.racing = true;
-	if (pthread_create(&script.racer, NULL, race, ring))
+	if (pthread_create(&script.racer, NULL, race, NULL))
 		die(r, "no thread for the race");
 }
 
@@ -464,10 +416,11 @@ static void statement(struct rogue *r, char **word)
 		u32 words;	/* at least */
 	} verbs[] = {
 		{ "set", 2 }, { "omit", 1 }, { "forget", 0 }, { "order", 1 },
-		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 },
+		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 }, { "return", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
 		{ "take", 0 }, { "try", 1 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
+		{ "entry", 2 }, { "see", 2 }, { "ctl", 0 },
 		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "random", 2 }, { "repeat", 2 },
 	};
 	const char *verb = *word++;
@@ -499,6 +452,9 @@ static void statement(struct rogue *r, char **word)
 		rogue_connect(r);
 	} else if (!strcmp(verb, "offer")) {
 		rogue_offer(r);
+	} else if (!strcmp(verb, "return")) {
+		rogue_return(r);
+		rogue_connect(r);
 	} else if (!strcmp(verb, "state")) {
 		set_state(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "wait")) {
@@ -510,7 +466,7 @@ static void statement(struct rogue *r, char **word)
 	} else if (!strcmp(verb, "close")) {
 		rogue_close(r);
 	} else if (!strcmp(verb, "on")) {
-		script.ring = &r->ring[!strcmp(word[0], "rx")];
+		script.ring = &r->ring[!strcmp(word[0], "ctl") ? ROGUE_CTL : !strcmp(word[0], "rx")];
 	} else if (!strcmp(verb, "put")) {
 		put(r, need_ring(r)->out, script.ring->out_len, word);
 	} else if (!strcmp(verb, "extra")) {
@@ -534,6 +490,12 @@ static void statement(struct rogue *r, char **word)
 		rogue_drop(r);
 	} else if (!strcmp(verb, "table")) {
 		write_table(r, word);
+	} else if (!strcmp(verb, "entry")) {
+		write_entry(r, word);
+	} else if (!strcmp(verb, "see")) {
+		check_entry(r, word);
+	} else if (!strcmp(verb, "ctl")) {
+		r->ctl = true;
 	} else if (!strcmp(verb, "race")) {
 		start_race(r, word);
 	} else if (!strcmp(verb, "calm")) {

@@ -30,6 +30,7 @@ struct slot {
 #define D(size, offset, flags)	{ DATA, size, offset, flags, 0, false }
 #define GSO(size, type)		{ INFO, size, 0, XPV_NET_EXTRA_GSO, type, false }
 #define GSO_MORE(size, type)	{ INFO, size, 0, XPV_NET_EXTRA_GSO, type, true }
+#define HASH(type)		{ INFO, 0, 0, XPV_NET_EXTRA_HASH, type, false }
 #define X(type)			{ INFO, 0, 0, type, 0, false }
 #define X_MORE(type)		{ INFO, 0, 0, type, 0, true }
 #define D1			D(4096, 0, MORE)
@@ -49,6 +50,10 @@ static struct xpv_net_extra extra(const struct slot *s)
 	case XPV_NET_EXTRA_MCAST_ADD:
 	case XPV_NET_EXTRA_MCAST_DEL:
 		memcpy(e.mcast.addr, addr, sizeof(addr));
+		break;
+	case XPV_NET_EXTRA_HASH:
+		e = xpv_net_hash_extra(s->gso_type, 0x04030201);
+		e.flags = s->more;
 		break;
 	case XPV_NET_EXTRA_XDP:
 		e.xdp.headroom = 256;

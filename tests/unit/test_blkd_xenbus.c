@@ -119,16 +119,21 @@ static void start_daemon(void)
 	run(1);
 }
 
-/* Connected, from the start. */
-static void connect(void)
+/* Connected, from the start; the node is there. */
+static void connect_node(void)
 {
-	make_node(XPV_INITIALISING);
 	start_daemon();
 	open_by_script();
 	front_connects();
 	wait_for(XPV_CONNECTED);
 	write_number(FRONT "/state", XPV_CONNECTED);
 	run(5);
+}
+
+static void connect(void)
+{
+	make_node(XPV_INITIALISING);
+	connect_node();
 }
 
 /* The toolstack takes the disk away, whatever state it is in. */
@@ -274,12 +279,7 @@ static void it_comes_back_while_it_drains(void **state)
 		snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
 		make_node(XPV_INITIALISING);
 		fake_store_write(BACK "/params", params);
-		start_daemon();
-		open_by_script();
-		front_connects();
-		wait_for(XPV_CONNECTED);
-		write_number(FRONT "/state", XPV_CONNECTED);
-		run(5);
+		connect_node();
 		front_add(&front, &req);
 		front_publish(&front);
 		run(50);

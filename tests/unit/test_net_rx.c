@@ -167,7 +167,8 @@ static void rx_offers_nothing_of_an_empty_ring(void **state)
 static void rx_tells_what_the_extras_say(void **state)
 {
 	static const struct slot all[] = {
-		D(60, 256, EXTRA), X_MORE(XPV_NET_EXTRA_XDP), GSO(1448, XPV_NET_GSO_TCPV6), { 0 }
+		D(60, 256, EXTRA), X_MORE(XPV_NET_EXTRA_XDP), X_MORE(XPV_NET_EXTRA_HASH),
+		GSO(1448, XPV_NET_GSO_TCPV6), { 0 }
 	};
 	static const struct slot plain[] = { D(60, 0, 0), { 0 } };
 
@@ -178,10 +179,13 @@ static void rx_tells_what_the_extras_say(void **state)
 	assert_int_equal(rx.gso_type, XPV_NET_GSO_TCPV6);
 	assert_int_equal(rx.gso_size, 1448);
 	assert_int_equal(rx.headroom, 256);
+	assert_int_equal(rx.hash_type, XPV_NET_HASH_IPV4);
+	assert_int_equal(rx.hash, 0x04030201);
 	assert_int_equal(xpv_net_take_rx(&p.front, &rx), 1);
 	assert_int_equal(rx.gso_type, XPV_NET_GSO_NONE);
 	assert_int_equal(rx.gso_size, 0);
 	assert_int_equal(rx.headroom, 0);
+	assert_int_equal(rx.hash_type, XPV_NET_HASH_TYPES);
 }
 
 /* Of slots behind an extra that says 256: what they are to hold, and where. */

@@ -222,16 +222,21 @@ static void tx_tells_what_the_extras_say(void **state)
 	static const struct slot add[] = { D(0, 0, EXTRA), X(XPV_NET_EXTRA_MCAST_ADD), { 0 } };
 	static const struct slot del[] = { D(0, 0, EXTRA), X(XPV_NET_EXTRA_MCAST_DEL), { 0 } };
 	static const struct slot plain[] = { D(60, 0, 0), { 0 } };
+	static const struct slot hash[] = { D(60, 0, EXTRA), HASH(XPV_NET_HASH_IPV6_TCP), { 0 } };
+	static const struct slot odd[] = { D(60, 0, EXTRA), HASH(XPV_NET_HASH_TYPES + 1), { 0 } };
 
 	tx_setup(state);
 	tx_send(gso);
 	tx_send(add);
 	tx_send(del);
 	tx_send(plain);
+	tx_send(hash);
+	tx_send(odd);
 	assert_int_equal(xpv_net_take_tx(&p.back, &tx), 1);
 	assert_int_equal(tx.gso_type, XPV_NET_GSO_TCPV6);
 	assert_int_equal(tx.gso_size, 1448);
 	assert_int_equal(tx.mcast, 0);
+	assert_int_equal(tx.hash_type, XPV_NET_HASH_IPV4);
 	assert_int_equal(xpv_net_take_tx(&p.back, &tx), 1);
 	assert_int_equal(tx.mcast, XPV_NET_EXTRA_MCAST_ADD);
 	assert_memory_equal(tx.mcast_addr, addr, 6);
@@ -244,6 +249,13 @@ static void tx_tells_what_the_extras_say(void **state)
 	assert_int_equal(tx.mcast, 0);
 	assert_int_equal(tx.gso_type, XPV_NET_GSO_NONE);
 	assert_int_equal(tx.extras, 0);
+	assert_int_equal(tx.hash_type, XPV_NET_HASH_TYPES);
+	assert_int_equal(xpv_net_take_tx(&p.back, &tx), 1);
+	assert_int_equal(tx.hash_type, XPV_NET_HASH_IPV6_TCP);
+	assert_int_equal(tx.hash, 0x04030201);
+	/* A type that is none is no hash. */
+	assert_int_equal(xpv_net_take_tx(&p.back, &tx), 1);
+	assert_int_equal(tx.hash_type, XPV_NET_HASH_TYPES);
 	assert_int_equal(xpv_net_take_tx(&p.back, &tx), 0);
 }
 

@@ -233,6 +233,52 @@ static void netif_constants(void **state)
 	assert_int_equal(XPV_NET_MAX_PACKET, XEN_NETIF_MAX_TX_SIZE);
 }
 
+static void netif_control(void **state)
+{
+	typedef struct xen_netif_ctrl_request req;
+	typedef struct xen_netif_ctrl_response rsp;
+
+	(void)state;
+	assert_int_equal(sizeof(struct xpv_net_ctlreq), sizeof(req));
+	SAME(struct xpv_net_ctlreq, id, req, id);
+	SAME(struct xpv_net_ctlreq, type, req, type);
+	SAME(struct xpv_net_ctlreq, data, req, data);
+	assert_int_equal(sizeof(struct xpv_net_ctlrsp), sizeof(rsp));
+	SAME(struct xpv_net_ctlrsp, id, rsp, id);
+	SAME(struct xpv_net_ctlrsp, type, rsp, type);
+	SAME(struct xpv_net_ctlrsp, status, rsp, status);
+	SAME(struct xpv_net_ctlrsp, data, rsp, data);
+	assert_int_equal(sizeof(struct xpv_net_gref), sizeof(struct xen_netif_gref));
+	SAME(struct xpv_net_gref, gref, struct xen_netif_gref, ref);
+	SAME(struct xpv_net_gref, flags, struct xen_netif_gref, flags);
+	SAME(struct xpv_net_gref, status, struct xen_netif_gref, status);
+	assert_int_equal(128, __CONST_RING_SIZE(xen_netif_ctrl, 4096));
+
+	assert_int_equal(XPV_NET_CTL_GET_FLAGS, XEN_NETIF_CTRL_TYPE_GET_HASH_FLAGS);
+	assert_int_equal(XPV_NET_CTL_SET_FLAGS, XEN_NETIF_CTRL_TYPE_SET_HASH_FLAGS);
+	assert_int_equal(XPV_NET_CTL_SET_KEY, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY);
+	assert_int_equal(XPV_NET_CTL_GET_TABLE_SIZE, XEN_NETIF_CTRL_TYPE_GET_HASH_MAPPING_SIZE);
+	assert_int_equal(XPV_NET_CTL_SET_TABLE_SIZE, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE);
+	assert_int_equal(XPV_NET_CTL_SET_TABLE, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING);
+	assert_int_equal(XPV_NET_CTL_SET_ALGORITHM, XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM);
+	assert_int_equal(XPV_NET_CTL_GET_GREFS, XEN_NETIF_CTRL_TYPE_GET_GREF_MAPPING_SIZE);
+	assert_int_equal(XPV_NET_CTL_ADD_GREFS, XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING);
+	assert_int_equal(XPV_NET_CTL_DEL_GREFS, XEN_NETIF_CTRL_TYPE_DEL_GREF_MAPPING);
+
+	assert_int_equal(XPV_NET_CTL_SUCCESS, XEN_NETIF_CTRL_STATUS_SUCCESS);
+	assert_int_equal(XPV_NET_CTL_NOT_SUPPORTED, XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED);
+	assert_int_equal(XPV_NET_CTL_INVALID, XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER);
+	assert_int_equal(XPV_NET_CTL_OVERFLOW, XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW);
+
+	assert_int_equal(XPV_NET_ALGORITHM_NONE, XEN_NETIF_CTRL_HASH_ALGORITHM_NONE);
+	assert_int_equal(XPV_NET_ALGORITHM_TOEPLITZ, XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ);
+	assert_int_equal(XPV_NET_HASH_IPV4, _XEN_NETIF_CTRL_HASH_TYPE_IPV4);
+	assert_int_equal(XPV_NET_HASH_IPV4_TCP, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP);
+	assert_int_equal(XPV_NET_HASH_IPV6, _XEN_NETIF_CTRL_HASH_TYPE_IPV6);
+	assert_int_equal(XPV_NET_HASH_IPV6_TCP, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP);
+	assert_int_equal(XPV_NET_GREF_READONLY, XEN_NETIF_CTRLF_GREF_readonly);
+}
+
 static void ring_indices(void **state)
 {
 	typedef struct blkif_sring theirs;
@@ -288,6 +334,7 @@ int main(void)
 		cmocka_unit_test(netif_structures),
 		cmocka_unit_test(netif_xdp_extra_as_linux_has_it),
 		cmocka_unit_test(netif_constants),
+		cmocka_unit_test(netif_control),
 		cmocka_unit_test(xenbus_states),
 	};
 

@@ -56,6 +56,34 @@ net_rate() { # DIRECTION ADDRESS OPTION...
 	esac
 }
 
+# A byte there and back again, times per second.
+round_trips() {
+	local server
+	/run/lab/extra/rr 3>&- &
+	server=$!
+	timeout 60 busybox nc -l -p 5998 -e cat /run/lab/extra/rr 3>&- &
+	guest "sleep 1; nc 10.0.0.1 5998 </dev/null >/tmp/rr && chmod +x /tmp/rr && /tmp/rr 10.0.0.1 $seconds"
+	kill $server
+}
+
+# Through the bridge to another guest with the same frontend, which shares a CPU with the first.
+guest_to_guest() {
+	local first=$domid second
+	guest_config | sed 's/^name = .*/name = "peer"/; /^disk = /d' >$lab/peer.cfg
+	xl create $lab/peer.cfg >>$lab/out/xl.log 2>&1 || fail "no second guest"
+	second=$(xl domid peer)
+	domid=$second
+	answered 0 $GUEST_BOOT_LIMIT && load_front "$front" &&
+		guest 'for i in $(seq 200); do n=$(ls /sys/bus/xen/devices/vif-0/net) && [ "$n" ] && break; sleep 0.2; done
+			ip addr add 10.0.0.3/24 dev $n && ip link set $n up && iperf3 -s -D >/dev/null' || fail "the second guest has no network"
+	domid=$first
+	until_ok 20 guest 'ping -q -c 1 -W 1 10.0.0.3' || fail "the guests do not reach each other"
+	rest
+	guest "iperf3 -c 10.0.0.3 -t $seconds -f m" | iperf_rate
+	xl destroy peer
+	until_ok 20 gone "$second" || fail "the second guest stays"
+}
+
 # traced FILE COMMAND...: with Xen's record of the hypercalls of one second of it.
 traced() {
 	local file=$lab/out/trace/$1 tracer mask=0x00201000
@@ -104,27 +132,42 @@ guest_limits() {
 	guest 'killall iperf3; rmmod null_blk'
 }
 
-pair() { # KIND PAIR
-	local job rw bs depth direction options
-	stage "$1 guest, $2 pair"
-	load_back "$2" || fail "the $2 backends do not load"
-	start_guest "$1" "$2" "$2" >&2 || fail "no $1 guest with the $2 pair"
-	[ "$2" != linux ] || guest_limits
-	stage "$1 guest, $2 pair: block"
+net_results() { # PAIR
+	local job direction options rate
+	stage "$kind guest, $1 pair: network"
+	rest
+	while read -r job direction options; do
+		[ -n "$job" ] || continue
+		say "result $kind $1 $job $(net_rate "$direction" "10.0.0.1 $options")"
+		seconds=2 traced "$kind-$1-$job" net_rate "$direction" "10.0.0.1 $options" >/dev/null
+	done <<<"$net_jobs"
+	say "result $kind $1 tcp-rr $(round_trips)"
+	rate=$(guest_to_guest) || exit
+	say "result $kind $1 tcp-guest-to-guest $rate"
+}
+
+block_results() { # PAIR
+	local job rw bs depth
+	stage "$kind guest, $1 pair: block"
 	rest
 	while read -r job rw bs depth; do
 		[ -n "$job" ] || continue
-		say "result $1 $2 $job $(guest_fio xvdb "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
-		traced "$1-$2-$job" guest_fio xvdb "$rw" "$bs" "$depth" 2 >/dev/null
+		say "result $kind $1 $job $(guest_fio xvdb "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
+		traced "$kind-$1-$job" guest_fio xvdb "$rw" "$bs" "$depth" 2 >/dev/null
 	done <<<"$block_jobs"
-	stage "$1 guest, $2 pair: network"
-	while read -r job direction options; do
-		[ -n "$job" ] || continue
-		say "result $1 $2 $job $(net_rate "$direction" "10.0.0.1 $options")"
-		seconds=2 traced "$1-$2-$job" net_rate "$direction" "10.0.0.1 $options" >/dev/null
-	done <<<"$net_jobs"
-	stop_guest >&2 || fail "the $1 guest with the $2 pair could not be destroyed"
-	unload_back "$2" || fail "the $2 backends do not unload"
+}
+
+# measure KIND FRONT BACK RESULTS...: a guest with these drivers, and what is asked of it.
+measure() {
+	local name=$2 results
+	[ "$2" = "$3" ] || name=$2+$3
+	stage "$1 guest, $name pair"
+	load_back "$3" || fail "the $3 backends do not load"
+	start_guest "$1" "$2" "$3" >&2 || fail "no $1 guest with the $name pair"
+	shift 3
+	for results; do $results "$name"; done
+	stop_guest >&2 || fail "the $kind guest with the $name pair could not be destroyed"
+	unload_back "$back" || fail "the $back backends do not unload"
 }
 
 exec >$lab/out/bench.log 2>&1
@@ -132,7 +175,8 @@ mkdir -p $lab/out/trace
 export GUEST_BOOT_LIMIT=400 GUEST_LIMIT=300
 dom0_limits
 for kind in pv pvh; do
-	for drivers in linux xpv; do
-		pair $kind $drivers
-	done
+	measure $kind linux linux guest_limits block_results net_results
+	measure $kind xpv xpv block_results net_results
 done
+measure pv xpv linux net_results
+measure pv linux xpv net_results

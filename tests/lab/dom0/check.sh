@@ -20,6 +20,8 @@
 . /run/lab/dom0/netpath.sh
 # shellcheck source=tests/lab/dom0/netxdp.sh
 . /run/lab/dom0/netxdp.sh
+# shellcheck source=tests/lab/dom0/netctl.sh
+. /run/lab/dom0/netctl.sh
 
 failed=0
 # dom0 has one CPU here.
@@ -141,16 +143,17 @@ net_ping() {
 	guest "for s in 0 56 1472 8000 60000; do ping -q -c 4 -i 0.2 -s \$s 10.0.$1.1 | grep ' 0% packet loss' || { echo \"lost with -s \$s\"; exit 1; }; done"
 }
 
-# Checksum offload means that nobody would notice a wrong payload.
-net_payload() {
-	local theirs mine
+# Checksum offload, or a program that rewrites packets, means that nobody would notice a wrong payload.
+net_payload() { # VIF
+	local theirs mine data='if=/dev/urandom of=/tmp/r bs=64k count=32'
 	timeout 60 busybox nc -l -p 5555 -e md5sum &
-	theirs=$(guest 'dd if=/dev/urandom of=/tmp/r bs=64k count=64 2>/dev/null; md5sum </tmp/r; nc 10.0.0.1 5555 </tmp/r') || return
+	theirs=$(guest "dd $data 2>/dev/null; md5sum </tmp/r; nc 10.0.$1.1 5555 </tmp/r") || return
 	[ "$(uniq <<<"$theirs" | wc -l)" = 1 ] || { echo "dom0 received other data than the guest sent"; return 1; }
-	dd if=/dev/urandom of=/tmp/r bs=64k count=64 2>/dev/null
+	# shellcheck disable=SC2086
+	dd $data 2>/dev/null
 	mine=$(md5sum </tmp/r)
 	timeout 60 busybox nc -l -p 5556 -e cat /tmp/r &
-	theirs=$(guest 'sleep 1; nc 10.0.0.1 5556 </dev/null | md5sum') || return
+	theirs=$(guest "sleep 1; nc 10.0.$1.1 5556 </dev/null | md5sum") || return
 	[ "$theirs" = "$mine" ] || { echo "the guest received other data than dom0 sent"; return 1; }
 }
 
@@ -279,13 +282,14 @@ expected_drivers() {
 
 net_tests() {
 	verdict net-rates net_rates
-	verdict net-payload net_payload
+	verdict net-payload net_payload 0
 	verdict net-ipv6 net_ipv6
 	net_features
 	# In one pairing every day, in all of them in the long run.
 	[ "$pair" = pv:xpv:xpv ] || [ -n "${LAB_LONG-}" ] || return 0
 	net_path
 	net_xdp_tests
+	net_control
 }
 
 pairing() {
@@ -305,11 +309,11 @@ pairing() {
 		verdict disk-seen-by-dom0 disk_seen_by_dom0
 		verdict disk-flush disk_flush
 		verdict net-ping net_ping 0
-		# Its vif is xpv-netback's, which other pairings try.
-		[ "$back" = blkd ] || net_tests
+		# Their vif is a kernel's, which other pairings try.
+		[[ $back = @(qdisk|blkd) ]] || net_tests
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
-		[ "$back" = blkd ] || verdict detach-busy-net detach_busy_net
+		[[ $back = @(qdisk|blkd) ]] || verdict detach-busy-net detach_busy_net
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
 		pv:xpv:xpv) attacks attack_backends ;;

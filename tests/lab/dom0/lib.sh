@@ -152,7 +152,7 @@ guest_config() {
 		type = "$kind"
 		memory = 512
 		vcpus = ${GUEST_VCPUS:-${LAB_VCPUS:-1}}
-		cpus = "1"
+		cpus = "${GUEST_CPUS:-1}"
 		# Emulated CPUs do not report an intercepted RDTSCP as one; and without an
 		# invariant TSC the guest would ask the hypervisor for every time stamp.
 		tsc_mode = "native"

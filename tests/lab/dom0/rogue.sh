@@ -14,6 +14,7 @@
 rogue=$lab/rogue
 # Lines a driver may write to the log for a script, on average: each lie once, and rate-limited.
 rogue_lines=6
+rogue_static_grants=/sys/module/xpv_netback/parameters/static_grants
 
 rogue_begin() {
 	guest_load disk "$(disk_job xvdb)" && net_job 0 || return
@@ -167,10 +168,13 @@ rogue_attach() {
 	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" &&
 		make_disk rogue-ro discard=1 && timeout 60 xl block-attach guest "$(disk_line /dev/rogue-ro xvdg | sed s/access=rw/access=ro/)" ||
 		{ echo "xl block-attach failed"; return 1; }
+	# More can't be had, and rogues have but few pages.
+	echo 5 >$rogue_static_grants
 	timeout 60 xl network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
 
 rogue_detach() {
+	echo 1024 >$rogue_static_grants
 	timeout 60 xl block-detach guest xvdd && timeout 60 xl block-detach guest xvdg || { echo "xl block-detach failed"; return 1; }
 	timeout 60 xl network-detach guest 6 || { echo "xl network-detach failed"; return 1; }
 	until_ok 20 no_backend vbd 51760 && until_ok 20 no_backend vbd 51808 && until_ok 20 no_backend vif 6 && drop_disk rogue-ro ||

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* XDP's buffers of several pages, in kernels where a driver sees to their parts itself: to 6.4. */
+/* XDP's buffers of several pages, in kernels before 7.0, where a driver sees to their parts itself. */
 #ifndef XPV_XDP_H
 #define XPV_XDP_H
 
 #include <linux/filter.h>
 #include <linux/skbuff.h>
 #include <net/xdp.h>
-
-/* Nobody asks what a driver can do: he tries. */
-static inline void xpv_xdp_features(struct net_device *dev)
-{
-}
+#include <xpv_frag.h>
 
 /* The first @size bytes of @page go on where @xdp ends. False if it has no room for one more. */
 static inline bool xpv_xdp_add_page(struct xdp_buff *xdp, struct page *page, u32 size)
 {
 	struct skb_shared_info *info = xdp_get_shared_info_from_buff(xdp);
-	skb_frag_t *frag;
 
 	if (!xdp_buff_has_frags(xdp)) {
 		xdp_buff_set_frags_flag(xdp);
@@ -25,10 +20,7 @@ static inline bool xpv_xdp_add_page(struct xdp_buff *xdp, struct page *page, u32
 	}
 	if (info->nr_frags == MAX_SKB_FRAGS)
 		return false;
-	frag = &info->frags[info->nr_frags++];
-	__skb_frag_set_page(frag, page);
-	skb_frag_off_set(frag, 0);
-	skb_frag_size_set(frag, size);
+	xpv_frag_fill(&info->frags[info->nr_frags++], page, size);
 	info->xdp_frags_size += size;
 	return true;
 }

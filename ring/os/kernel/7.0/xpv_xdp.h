@@ -6,14 +6,7 @@
 #include <linux/filter.h>
 #include <linux/skbuff.h>
 #include <net/xdp.h>
-
-/* All that is asked of a driver, but for sharing its ring with user space. */
-static inline void xpv_xdp_features(struct net_device *dev)
-{
-	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT |
-			    NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG |
-			    NETDEV_XDP_ACT_NDO_XMIT_SG;
-}
+#include <xpv_frag.h>
 
 /* The first @size bytes of @page go on where @xdp ends. False if it has no room for one more. */
 static inline bool xpv_xdp_add_page(struct xdp_buff *xdp, struct page *page, u32 size)
