@@ -17,11 +17,12 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_nbd blkd_xenbus
+daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_many blkd_nbd blkd_access blkd_xenbus
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
-blkd_core := $(addprefix userspace-backend/, arena.c disk.c journal.c loop.c nbd.c queue.c request.c \
+blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
+alone := tests/fake/alone.c $(loop)
 # Static: their versions would otherwise be those of the machine that builds.
 URING := -l:liburing.a
 INIH := -l:libinih.a
@@ -29,9 +30,9 @@ daemon_sources := $(wildcard userspace-backend/*.c)
 blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
 blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
-stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan
+stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan
 
-.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue xdp lint demo check check-long bench bench-backends clean
+.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak xdp lint demo check check-long bench bench-backends bench-blkd clean
 
 all: modules user
 
@@ -46,8 +47,10 @@ help:
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make check-rogue [DURATION=60] [SEED=N]'
 	@echo '                         lying peers: by script, then at random, so many seconds each (root)'
+	@echo 'make check-rogue-weak    that these are noticed where a check is missing (root)'
 	@echo 'make bench [BASE=F.json] cost of each operation next to the in-tree drivers (root)'
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
+	@echo 'make bench-blkd          the userspace backend on this machine, without Xen, next to fio'
 	@echo 'make unit stress model lint'
 	@echo '                         the tests that need neither root nor Xen'
 	@echo 'make fuzz [DURATION=60]  look for input that harms, so many seconds a target (clang)'
@@ -106,9 +109,11 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
-$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_nbd): of := $(blkd_core) $(loop) tests/fake/load.c $(URING) -lnbd
-$(O)/unit/test_blkd_xenbus: of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
-	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
+$(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus stress/blkd_access-tsan): of := $(blkd_core) \
+	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
+	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
+$(O)/stress/blkd-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
@@ -135,8 +140,8 @@ $(call fuzz,blkif): of := ring/blkif.c ring/check.c
 $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
 $(call fuzz,netctl): of := $(addprefix ring/,netctl.c toeplitz.c ring.c)
 $(call fuzz,state): of := ring/state.c
-$(call fuzz,request): of := $(blkd_core) $(loop) $(URING) -lnbd
-$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,xenbus.c handshake.c node.c) \
+$(call fuzz,request): of := $(blkd_core) $(alone) $(URING) -lnbd
+$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
 $(call fuzz,config): of := userspace-backend/config.c $(INIH)
 $(call fuzz,vdev): of := userspace-backend/vdev.c
@@ -160,19 +165,19 @@ $(fuzzers:%=$(O)/fuzz/%-lines): $(O)/fuzz/%-lines: $(fuzz_sources)
 		$(CC) $(FUZZ_CFLAGS) -O0 -r -nostdlib tests/fuzz/$*.c tests/fuzz/replay.c -o $@-target.o && \
 		$(CC) $(FUZZ_CFLAGS) -O0 --coverage $@-target.o $(of) -pthread -o $@
 
-$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(loop) $(ring) $(headers)
+$(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(alone) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(CFLAGS) \
-		$< $(blkd_core) $(loop) $(URING) -lnbd -pthread -o $@
+		$< $(blkd_core) $(alone) $(URING) -lnbd -pthread -o $@
 
 # The daemon's threads, and the frontend's, on what they share.
-$(O)/stress/blkd-tsan: tests/unit/test_blkd.c tests/fake/load.c $(daemon_sources) $(loop) $(ring) $(headers)
+$(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/unit/test_%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(THREADS) \
-		$< tests/fake/load.c $(blkd_core) $(loop) $(URING) -lnbd -pthread -lcmocka -o $@
+		$< $(of) -pthread -lcmocka -o $@
 
 # Static: they run in the lab's guest and dom0, whatever libraries are there.
-rogue := $(addprefix tests/rogue/,rogue.c script.c fields.c random.c)
+rogue := tests/rogue/rogue.c tests/rogue/script.c tests/rogue/fields.c tests/rogue/random.c
 $(O)/rogue/rogue-%: tests/rogue/%.c $(rogue) tests/rogue/rogue.h $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -static $(CFLAGS) $< $(rogue) \
@@ -191,7 +196,7 @@ unit: $(units)
 	$(Q)tests/run-units.sh $^
 
 stress: $(stress)
-	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan
+	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan && $(O)/stress/blkd_access-tsan
 
 model: $(O)/model/ring
 	$(Q)tests/model/run.sh $<
@@ -217,11 +222,17 @@ check-long:
 check-rogue:
 	$(Q)tests/rogue/check.sh $(DURATION) $(SEED)
 
+check-rogue-weak:
+	$(Q)tests/rogue/weak.sh
+
 bench:
 	$(Q)tests/bench/bench.sh
 
 bench-backends:
 	$(Q)tests/bench/backends.sh
+
+bench-blkd:
+	$(Q)tests/bench/loopback.sh
 
 clean:
 	$(Q)rm -rf $(O)

@@ -18,6 +18,9 @@
 /* The most discarded at once, and where pieces end: the thread has others to serve. */
 #define DISCARD_PIECE	(1u << (30 - XPV_BLK_SECTOR_SHIFT))
 
+/* Fits a word of the block layer's map of free requests, but for disks that take fewer than 32 at once. */
+#define PLUG_PORTION	8u
+
 #define DRAIN_WAIT	msecs_to_jiffies(10)	/* from one look whether all is answered to the next */
 
 static_assert(XPV_BLK_MAX_SEGS <= BIO_MAX_VECS, "a request is one bio");
@@ -143,13 +146,10 @@ static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req
 	}
 }
 
-/* Copy the next slot off the ring, once, and decode the copy. */
+/* Take the next request off the ring. */
 static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 {
-	union xpv_blk_slot slot;
-
-	xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
-	xpv_blk_decode(q->dev->abi, &slot, &req->req);
+	xpv_blk_take(q->dev->abi, xpv_ring_slot(&q->ring, q->ring.cons++), &req->req);
 	req->big = NULL;
 	req->page = req->own_page;
 	req->seg = req->req.seg;
@@ -450,15 +450,23 @@ static void submit_barrier(struct xpv_blkback_queue *q, struct xpv_blkback_reque
 	drain(q, 0);
 }
 
-/* Give all of @batch to the disk. */
-static void submit_all(struct xpv_blkback_chain *batch)
+/*
+ * Give all of @batch to the disk; up to @left of them came off the ring just now. The block layer gets
+ * requests of its own for a portion of them at once, which costs less than one by one.
+ */
+static void submit_all(struct xpv_blkback_chain *batch, u32 left)
 {
 	struct xpv_blkback_request *req, *next;
 	struct blk_plug plug;
+	u32 i = 0;
 
 	blk_start_plug(&plug);
 	for (req = chain_take(batch); req && req->req.op != XPV_BLK_BARRIER; req = next) {
 		next = req->next;
+		if (left && !(i++ % PLUG_PORTION)) {
+			plug.nr_ios = (unsigned short)min(left, PLUG_PORTION);
+			left -= plug.nr_ios;
+		}
 		submit(req);
 	}
 	blk_finish_plug(&plug);
@@ -476,7 +484,7 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 	if (batch.first) {
 		describe(q, &batch);
 		map_data(q, &batch);
-		submit_all(&batch);
+		submit_all(&batch, taken);
 	}
 	xpv_blkback_answer(q);
 	if (unlikely(!chain_empty(&q->starved))) {

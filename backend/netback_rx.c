@@ -20,6 +20,7 @@
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <xen/events.h>
+#include <xpv_data.h>
 
 static unsigned int rx_drain_timeout_msecs = 10000;
 module_param(rx_drain_timeout_msecs, uint, 0644);
@@ -200,7 +201,7 @@ static void put_bytes(struct filler *f, void *mem, u32 len)
 			continue;
 		}
 		if (f->mem) {
-			memcpy(f->mem + f->used, mem, n);
+			xpv_data_copy(f->mem + f->used, mem, n);
 		} else {
 			n = min(n, XPV_PAGE_SIZE - (u32)xen_offset_in_page(mem));
 			if (unlikely(!xpv_copy_room(&q->rx_copy)))

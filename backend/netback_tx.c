@@ -18,6 +18,7 @@
 #include <linux/skbuff.h>
 #include <xen/events.h>
 
+#include <xpv_data.h>
 #include <xpv_flow.h>
 #include <xpv_pool.h>
 
@@ -126,7 +127,7 @@ static bool place_slot(struct placer *p, const struct xpv_net_txreq *slot)
 			continue;
 		}
 		if (mapped)
-			memcpy(p->mem, mapped->mem + slot->offset + done, n);
+			xpv_data_copy(p->mem, mapped->mem + slot->offset + done, n);
 		else
 			xpv_copy_from(&p->q->tx_copy, slot->gref, slot->offset + done, p->mem, n);
 		grow(p, n);

@@ -410,6 +410,24 @@ void xpv_netfront_linger(struct sk_buff *skb, grant_ref_t gref);
 /* The module goes: what is mapped even now stays allocated for good. */
 void xpv_netfront_linger_end(void);
 
+/* pack.c APIs: under the transmit lock, with XPV_NETFRONT_ROOM free slots, to be published. */
+
+/* Slots granted for @skb that are not answered yet. It waits for them, and nobody else uses its cb. */
+static inline u16 *xpv_netfront_left(struct sk_buff *skb)
+{
+	return (u16 *)skb->cb;
+}
+
+/*
+ * Returns 1: @skb is the ring's until it is answered, 0: all of it was copied, -EINVAL: it can't be sent;
+ * then it is the caller's still.
+ */
+int xpv_netfront_pack(struct xpv_netfront_queue *q, struct sk_buff *skb);
+/* A frame in a single page, or short enough to be copied; it is the ring's then, or freed. */
+void xpv_netfront_pack_frame(struct xpv_netfront_queue *q, struct xdp_frame *frame);
+/* No packet: XPV_NET_EXTRA_MCAST_* of @addr. */
+void xpv_netfront_pack_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr);
+
 /* tx.c APIs: */
 
 netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev);
@@ -430,7 +448,7 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q);
 /* @pkt is shown to @prog, which decides. Ends with it, slots and all. The poll's. */
 void xpv_netfront_xdp_run(struct xpv_netfront_queue *q, struct bpf_prog *prog,
 			  const struct xpv_net_rxpkt *pkt);
-/* Those were all for now. */
+/* No packet follows for now: what programs sent or redirected is shown to whom it went. */
 void xpv_netfront_xdp_end(struct xpv_netfront_queue *q);
 int xpv_netfront_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags);
 int xpv_netfront_bpf(struct net_device *dev, struct netdev_bpf *bpf);

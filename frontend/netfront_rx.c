@@ -12,6 +12,7 @@
 
 #include <linux/tcp.h>
 #include <xen/page.h>
+#include "xpv_data.h"
 #include "xpv_flow.h"
 #include "xpv_pool.h"
 
@@ -126,7 +127,7 @@ static int add_copy(struct xpv_netfront_queue *q, struct sk_buff *skb,
 
 	if (unlikely(!page))
 		return -ENOMEM;
-	memcpy(page_address(page), page_address(buf->page) + off, len);
+	xpv_data_copy(page_address(page), page_address(buf->page) + off, len);
 	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, len, PAGE_SIZE);
 	return 0;
 }

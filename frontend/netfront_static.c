@@ -3,9 +3,7 @@
  * Pages that a queue keeps granted, and that the backend keeps mapped (GREF_MAPPING on the control
  * ring), so that a slot costs neither end a hypercall or a write to the grant table.
  *
- *   tx   a page for each id, for reading only: packets that fit one are copied there whole. Of
- *        longer ones only the front is: the backend's copy is the only one then. One that isn't
- *        trusted is sent whole copies of all of them, so it sees nothing else.
+ *   tx   a page for each id, for reading only, which packets are copied to
  *   rx   pages of which some are posted, some with the stack, some idle. One goes up the stack
  *        when there is another to be posted for it, and is used again when nobody but us refers to
  *        it; else its data is copied out. So it is if the backend isn't trusted, which could

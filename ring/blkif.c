@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Requests and responses in the three layouts of blkif. */
 #include <xpv/blkif.h>
+#include <xpv/ring.h>
 
 u32 xpv_blk_stride(enum xpv_blk_abi abi)
 {
@@ -22,45 +23,65 @@ int xpv_blk_abi(const char *protocol, enum xpv_blk_abi *abi)
 }
 EXPORT_SYMBOL_GPL(xpv_blk_abi);
 
-/* The layouts differ in where fields lie, not in what they are called. */
-#define DECODE(s, req)								\
+/*
+ * The layouts differ in where fields lie, not in what they are called. The front of a slot, which
+ * most requests do not go beyond, tells how much more there is.
+ */
+#define TAKE(layout, slot, req)							\
 	do {									\
-		(req)->op = (s)->op;						\
-		(req)->nr_segs = (s)->nr_segs;					\
-		(req)->handle = (s)->handle;					\
-		(req)->id = (s)->id;						\
-		(req)->sector = (s)->sector;					\
-		switch ((s)->op) {						\
+		struct layout s;						\
+										\
+		xpv_copy_once(&s, slot, offsetof(struct layout, seg[1]));	\
+		(req)->op = s.op;						\
+		(req)->nr_segs = s.nr_segs;					\
+		(req)->handle = s.handle;					\
+		(req)->id = s.id;						\
+		(req)->sector = s.sector;					\
+		switch (s.op) {							\
 		case XPV_BLK_DISCARD:						\
-			(req)->flags = (s)->nr_segs;				\
+			(req)->flags = s.nr_segs;				\
 			(req)->nr_segs = 0;					\
-			(req)->nr_sectors = (s)->nr_sectors;			\
+			(req)->nr_sectors = s.nr_sectors;			\
 			break;							\
 		case XPV_BLK_INDIRECT:						\
 			(req)->indirect = true;					\
-			(req)->op = (s)->nr_segs;				\
-			(req)->nr_segs = (s)->handle;				\
-			(req)->handle = (s)->ind.handle;			\
-			memcpy((req)->ind, (s)->ind.gref, sizeof((req)->ind));	\
+			(req)->op = s.nr_segs;					\
+			(req)->nr_segs = s.handle;				\
+			(req)->handle = s.ind.handle;				\
+			(req)->ind[0] = s.ind.gref[0];				\
+			xpv_copy_once(&(req)->ind[1],				\
+				      (slot) + offsetof(struct layout, ind.gref[1]), \
+				      sizeof((req)->ind) - sizeof((req)->ind[0])); \
 			break;							\
 		default:							\
-			memcpy((req)->seg, (s)->seg, sizeof((req)->seg));	\
+			(req)->seg[0] = s.seg[0];				\
+			if (s.nr_segs > 1)					\
+				xpv_copy_once(&(req)->seg[1],			\
+					      (slot) + offsetof(struct layout, seg[1]), \
+					      more_segs(s.nr_segs));		\
 			break;							\
 		}								\
 	} while (0)
 
-void xpv_blk_decode(enum xpv_blk_abi abi, const union xpv_blk_slot *slot,
-		    struct xpv_blk_req *req)
+/* Bytes of those that a slot holds after the first. */
+static size_t more_segs(u32 nr_segs)
+{
+	if (nr_segs > XPV_BLK_DIRECT_SEGS)
+		nr_segs = XPV_BLK_DIRECT_SEGS;
+	return (nr_segs - 1) * sizeof(struct xpv_blk_seg);
+}
+
+void xpv_blk_take(enum xpv_blk_abi abi, const void *slot, struct xpv_blk_req *req)
 {
 	req->nr_sectors = 0;
 	req->flags = 0;
 	req->indirect = false;
 	if (abi == XPV_BLK_X86_32)
-		DECODE(&slot->s32, req);
+		TAKE(xpv_blk_slot32, slot, req);
 	else
-		DECODE(&slot->s64, req);
+		TAKE(xpv_blk_slot64, slot, req);
 }
-EXPORT_SYMBOL_GPL(xpv_blk_decode);
+EXPORT_SYMBOL_GPL(xpv_blk_take);
 
 void xpv_blk_respond(enum xpv_blk_abi abi, void *slot, u64 id, u8 op, s16 status)
 {

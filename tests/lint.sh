@@ -49,6 +49,17 @@ unpaired() {
 # In the lab a file that bash does not take is a file whose tests are not played.
 bad_shell() { tracked '*.sh' | while read -r f; do bash -n "$f" 2>&1; done; }
 
+# Where there is systemd to ask. It would look for the program, and for what starts others.
+bad_service() {
+	command -v systemd-analyze >/dev/null || return
+	local dir
+	dir=$(mktemp -d)
+	sed 's|=/usr/sbin/xpv-blkd$|=/bin/true|' userspace-backend/xpv-blkd.service >"$dir/xpv-blkd.service"
+	systemd-analyze verify --man=no "$dir/xpv-blkd.service" 2>&1 | grep xpv-blkd
+	systemd-analyze security --offline=true --threshold=30 "$dir/xpv-blkd.service" >/dev/null 2>&1 || echo "xpv-blkd.service may do more than it needs"
+	rm -r "$dir"
+}
+
 long_files() { tracked '*.c' '*.h' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'; }
 
 # The lab's files are read by one shell: of two functions of a name, one would be lost.
@@ -66,5 +77,6 @@ rule frontend-apart grep -rnE 'include [<"].*(netback|blkback)' frontend
 rule lab-names same_name
 rule userspace-apart grep -rnE 'include [<"](net|blk)(back|front)' userspace-backend
 rule shell-syntax bad_shell
+rule service bad_service
 rule file-size long_files
 exit $status

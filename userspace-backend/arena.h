@@ -8,6 +8,8 @@
 
 #include <xpv/ring.h>
 
+#include "store.h"
+
 #define ARENA_WORDS	16u
 #define ARENA_PAGES	(64 * ARENA_WORDS)
 #define ARENA_BYTES	((size_t)ARENA_PAGES * XPV_PAGE_SIZE)
@@ -16,6 +18,8 @@ struct arena {
 	struct arena *next;
 	u8 *base;
 	int registered;		/* its number as a registered buffer, -1 for none */
+	struct worker *worker;
+	struct event gone;	/* the kernel has let go of it */
 	u64 used[ARENA_WORDS];	/* a bit for each page */
 };
 

@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #define SOCKET		"/run/xpv-blkd/control"
-#define AGAIN_MS	200
-#define AGAIN_MOST	100	/* times; a hotplug script has 40 seconds */
+#define AGAIN_LEAST_MS	5	/* between two tries, and twice as long each time */
+#define AGAIN_MOST_MS	200
+#define PATIENCE_S	20	/* a hotplug script has 40 seconds */
+#define CLOSE_S		5	/* what takes longer is done, but not waited for */
 
 /* What this program ends with, besides 0. */
 enum { REFUSED = 1, USAGE = 2, UNREACHABLE = 3 };
@@ -84,21 +86,30 @@ static struct json_object *ask(struct json_object *question)
 	return answer;
 }
 
-/* As ask(), for as long as the daemon says `again`; ends the program if it refuses. */
-static struct json_object *demand(struct json_object *question)
+static double now(void)
 {
-	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000l };
-	struct json_object *answer;
-	u32 times;
+	struct timespec t;
 
-	for (times = 1; ; times++) {
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* As ask(), for as long as the daemon says `again`, and @patience; ends the program if it refuses. */
+static struct json_object *demand(struct json_object *question, u32 patience)
+{
+	double end = now() + patience;
+	u32 ms = AGAIN_LEAST_MS;
+	struct json_object *answer;
+
+	for (;;) {
 		answer = ask(question);
 		if (get_truth(answer, "ok"))
 			return answer;
-		if (!get_truth(answer, "again") || times == AGAIN_MOST)
+		if (!get_truth(answer, "again") || now() > end)
 			break;
 		json_object_put(answer);
-		nanosleep(&pause, NULL);
+		usleep(ms * 1000);
+		ms = ms * 2 < AGAIN_MOST_MS ? ms * 2 : AGAIN_MOST_MS;
 	}
 	fprintf(stderr, "xpv-blkctl: %s\n", get_text(answer, "error"));
 	exit(REFUSED);
@@ -128,20 +139,12 @@ static int list(int argc, char **argv)
 	(void)argv;
 	if (argc)
 		wrong("list takes no disk");
-	answer = demand(question("list", NULL, NULL));
+	answer = demand(question("list", NULL, NULL), 0);
 	if (ctl.json)
 		show_json(get(answer, "disks"));
 	else
 		show_list(get(answer, "disks"));
 	return 0;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static int stats(int argc, char **argv)
@@ -153,7 +156,7 @@ static int stats(int argc, char **argv)
 		wrong("stats takes one disk, or none for all");
 	q = argc ? question("stats", "disk", argv[0]) : question("stats", NULL, NULL);
 	for (;;) {
-		answer = demand(q);
+		answer = demand(q, 0);
 		was = looked;
 		looked = now();
 		if (ctl.json)
@@ -189,7 +192,7 @@ static int limit(int argc, char **argv)
 			wrong("a limit is iops=N or bytes=N, N as in 500, 100M, 2G");
 		json_object_object_add(q, argv[i], json_object_new_int64(n));
 	}
-	demand(q);
+	demand(q, 0);
 	return 0;
 }
 
@@ -197,7 +200,7 @@ static int resize(int argc, char **argv)
 {
 	if (argc != 1)
 		wrong("resize takes a disk");
-	printf("%s bytes\n", get_text(demand(question("resize", "disk", argv[0])), "bytes"));
+	printf("%s bytes\n", get_text(demand(question("resize", "disk", argv[0]), PATIENCE_S), "bytes"));
 	return 0;
 }
 
@@ -205,7 +208,7 @@ static int detach(int argc, char **argv)
 {
 	if (argc != 1)
 		wrong("detach takes a disk");
-	demand(question("detach", "disk", argv[0]));
+	demand(question("detach", "disk", argv[0]), 0);
 	return 0;
 }
 
@@ -213,7 +216,7 @@ static int open_store(int argc, char **argv)
 {
 	if (argc != 1)
 		wrong("open takes a path");
-	demand(question("open", "path", argv[0]));
+	demand(question("open", "path", argv[0]), PATIENCE_S);
 	return 0;
 }
 
@@ -221,7 +224,7 @@ static int close_store(int argc, char **argv)
 {
 	if (argc != 1)
 		wrong("close takes a path");
-	demand(question("close", "path", argv[0]));
+	demand(question("close", "path", argv[0]), CLOSE_S);
 	return 0;
 }
 

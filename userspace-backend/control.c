@@ -33,18 +33,6 @@ struct question {
 	struct json_object *in, *out;
 };
 
-static int refuse(struct question *q, int err, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	json_object_object_add(q->out, "error", json_object_new_string(text));
-	return err;
-}
-
 static void put_number(struct json_object *o, const char *key, u64 value)
 {
 	json_object_object_add(o, key, json_object_new_uint64(value));
@@ -58,6 +46,21 @@ static void put_text(struct json_object *o, const char *key, const char *text)
 static void put_truth(struct json_object *o, const char *key, bool truth)
 {
 	json_object_object_add(o, key, json_object_new_boolean(truth));
+}
+
+static int refuse(struct question *q, int err, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* It is on its way: worth asking again soon. */
+	if (err == -EAGAIN)
+		put_truth(q->out, "again", true);
+	put_text(q->out, "error", text);
+	return err;
 }
 
 static const char *get_text(struct question *q, const char *key)
@@ -193,6 +196,7 @@ static int limit(struct question *q)
 {
 	struct disk *d = get_disk(q);
 	u64 iops, bytes;
+	int err;
 
 	if (!d)
 		return -ENOENT;
@@ -200,8 +204,8 @@ static int limit(struct question *q)
 	bytes = d->rate_bytes.per_second;
 	if (get_limit(q, "iops", &iops) || get_limit(q, "bytes", &bytes))
 		return -EINVAL;
-	disk_set_limits(d, iops, bytes);
-	return 0;
+	err = disk_limit(d, iops, bytes);
+	return err ? refuse(q, err, "%s: xenstore does not take its limits", d->name) : 0;
 }
 
 static int resize(struct question *q)
@@ -212,6 +216,8 @@ static int resize(struct question *q)
 	if (!d)
 		return -ENOENT;
 	err = disk_resize(d);
+	if (err == -EAGAIN)
+		return refuse(q, err, "%s: its target has not said yet how large it is", d->name);
 	if (err)
 		return refuse(q, err, "%s: its size can't be read: %s", d->name, strerror(-err));
 	put_number(q->out, "bytes", d->store.bytes);
@@ -238,8 +244,6 @@ static int open_store(struct question *q)
 	if (!d)
 		return -ENOENT;
 	err = disk_open_store(d, why);
-	if (err == -EAGAIN)
-		put_truth(q->out, "again", true);
 	return err ? refuse(q, err, "%s", *why ? why : strerror(-err)) : 0;
 }
 
@@ -251,6 +255,8 @@ static int close_store(struct question *q)
 	if (!d)
 		return -ENOENT;
 	err = disk_close_store(d);
+	if (err == -EAGAIN)
+		return refuse(q, err, "%s: its target is not closed yet", d->name);
 	return err ? refuse(q, err, "%s can't be closed: %s", d->name, strerror(-err)) : 0;
 }
 

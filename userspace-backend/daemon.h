@@ -9,7 +9,7 @@
  *
  * A disk is the main thread's, each of its queues a worker's; statistics are read across. The main
  * thread calls a worker by worker_call(), a worker leaves word by disk_tell(). So there is
- * no lock on the way of a request.
+ * no lock on the way of a request. The main thread does nothing that may take long: errand.h.
  *
  * All functions here are the main thread's, but for those that say so.
  */
@@ -25,7 +25,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "store.h"
+#include "errand.h"
 
 /* --- config.c --- */
 
@@ -72,6 +72,15 @@ static inline u64 now_ns(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+/* The same to a few ms, for next to nothing. */
+static inline u64 coarse_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
 	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
 }
 
@@ -133,14 +142,21 @@ struct disk {
 	bool dirty;		/* a watch has told of it */
 	bool came;		/* the frontend has gone on since we connected, or tried to */
 	bool anew;		/* to be closed first, before it is connected again */
-	bool recovering;	/* waits for its store, to go on where a process before us was */
-	bool told;		/* that it still waits */
-	u64 recovering_since, retry_at;	/* ns */
 	unsigned int complaints;
 	u64 complained;		/* since when they are counted */
 
+	/* access.c: */
+	bool recovering;	/* waits for its store, to go on where a process before us was */
+	bool told;		/* that it still waits */
+	u64 recovering_since, retry_at;	/* ns */
+	u64 back_at;		/* ns: since when who asked may hear what came of it; 0: nothing new */
+	char why[STORE_WHY];	/* the store could not be opened when that was last tried */
+
 	/* disk.c: */
 	struct store store;	/* open if store.ops */
+	struct errand errand;	/* one that is out, or the last one */
+	bool unwanted;		/* the store is to be closed when it is back */
+	bool gone;		/* and the disk to be freed then */
 	enum xpv_blk_abi abi;
 	struct xpv_blk_limits limits;
 	unsigned int nr_queues;	/* connected */
@@ -163,24 +179,33 @@ struct disk *disk_next(struct disk *d);
 
 /*
  * Open the store that the node's `params` name, and connect if the frontend waits for it.
- * For the hotplug script: the disk is in InitWait. @why as in store.h, prefixed with nothing. On 0
- * the disk may be gone: the toolstack had removed it.
+ * For the hotplug script: the disk is in InitWait. @why as in store.h. -EAGAIN until it is open, or
+ * is known not to be: who wants to hear of it asks again soon.
  */
 int disk_open_store(struct disk *d, char *why);
 
-/* The script takes the disk away: close the store. -EBUSY while a frontend is connected. */
+/*
+ * The script takes the disk away: close the store. -EAGAIN until that is done, -EBUSY while a frontend
+ * is connected.
+ */
 int disk_close_store(struct disk *d);
 
-/* At most so many requests and bytes per second; 0: no limit. */
-void disk_set_limits(struct disk *d, u64 iops, u64 bytes);
+/* At most so many requests and bytes per second, from now on and for who comes after us; 0: no limit. */
+int disk_limit(struct disk *d, u64 iops, u64 bytes);
 
-/* Look how large the store is now, and tell the frontend. Returns 0 or a negative errno. */
+/*
+ * Look how large the store is now, and tell the frontend. Returns 0 or a negative errno; -EAGAIN: to be
+ * asked again soon.
+ */
 int disk_resize(struct disk *d);
 
 /* Close the device as the toolstack would: the frontend sees Closing. */
 int disk_detach(struct disk *d);
 
 void disk_stats(const struct disk *d, struct disk_stats *sum);
+
+/* When the youngest of its requests in flight was taken, coarse_ns(); 0: there are none. */
+u64 disk_youngest(struct disk *d);
 
 /* Any thread: leave word for the main thread. */
 void disk_tell(struct disk *d, enum disk_news news);

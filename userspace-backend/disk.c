@@ -54,6 +54,12 @@ int disks_start(void)
 	if (news_fd < 0)
 		return -errno;
 	err = loop_add(news_fd, hear, NULL);
+	if (!err)
+		err = errands_start();
+	if (err) {
+		close(news_fd);
+		return err;
+	}
 	while (!err && nr_workers < want) {
 		err = worker_start(&workers[nr_workers], nr_workers);
 		nr_workers += !err;
@@ -67,6 +73,7 @@ void disks_stop(void)
 {
 	while (nr_workers)
 		worker_stop(&workers[--nr_workers]);
+	errands_stop();
 	loop_remove(news_fd);
 	close(news_fd);
 	news_fd = -1;
@@ -78,6 +85,8 @@ unsigned int disks_workers(void)
 }
 
 /* --- the list --- */
+
+static void store_back(struct errand *e);
 
 struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front)
 {
@@ -98,10 +107,21 @@ struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front)
 	snprintf(d->name, sizeof(d->name), "%u/%u", domid, devid);
 	d->state = XPV_INITIALISING;
 	d->discard_enabled = true;
+	d->errand.back = store_back;
 	pthread_mutex_init(&d->rate_lock, NULL);
 	d->next = disks;
 	disks = d;
 	return d;
+}
+
+static void release(struct disk *d)
+{
+	pthread_mutex_destroy(&d->rate_lock);
+	free(d->errand.target);
+	free(d->target);
+	free(d->front);
+	free(d->path);
+	free(d);
 }
 
 void disk_free(struct disk *d)
@@ -111,12 +131,10 @@ void disk_free(struct disk *d)
 	for (at = &disks; *at != d; at = &(*at)->next)
 		;
 	*at = d->next;
-	store_close(&d->store);
-	pthread_mutex_destroy(&d->rate_lock);
-	free(d->target);
-	free(d->front);
-	free(d->path);
-	free(d);
+	d->gone = true;
+	disk_leave_store(d);
+	if (!d->errand.out)
+		release(d);
 }
 
 struct disk *disk_find(u16 domid, u32 devid)
@@ -132,6 +150,51 @@ struct disk *disk_find(u16 domid, u32 devid)
 struct disk *disk_next(struct disk *d)
 {
 	return d ? d->next : disks;
+}
+
+/* --- the store --- */
+
+void disk_send(struct disk *d, enum errand_kind kind)
+{
+	struct errand *e = &d->errand;
+
+	if (kind == ERRAND_OPEN) {
+		memset(&e->store, 0, sizeof(e->store));
+		e->store.readonly = d->readonly;
+	} else {
+		e->store = d->store;
+	}
+	/* Nobody is to find it any more. */
+	if (kind == ERRAND_CLOSE)
+		memset(&d->store, 0, sizeof(d->store));
+	errand_send(e, kind);
+}
+
+void disk_leave_store(struct disk *d)
+{
+	d->unwanted = d->errand.out;
+	if (!d->errand.out && d->store.ops)
+		disk_send(d, ERRAND_CLOSE);
+}
+
+static void store_back(struct errand *e)
+{
+	struct disk *d = (struct disk *)((char *)e - offsetof(struct disk, errand));
+
+	if (!e->err && e->kind == ERRAND_OPEN)
+		d->store = e->store;
+	/* All else of it the workers read. */
+	if (!e->err && e->kind == ERRAND_MEASURE)
+		d->store.bytes = e->store.bytes;
+	if (d->unwanted && d->store.ops) {
+		disk_leave_store(d);
+		return;
+	}
+	d->unwanted = false;
+	if (d->gone)
+		release(d);
+	else
+		disk_back(d);
 }
 
 /* --- connections --- */
@@ -172,12 +235,6 @@ static int start_queues(struct disk *d, const struct ring_info *info, unsigned i
 	return 0;
 }
 
-static void keep_limits(struct disk *d)
-{
-	*journal_limits(d->journal) = (struct journal_limits){ d->rate_requests.per_second,
-							       d->rate_bytes.per_second };
-}
-
 int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, bool recover)
 {
 	u32 slots = xpv_ring_slots(info->pages, xpv_blk_stride(d->abi));
@@ -187,10 +244,6 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 	d->journal = recover ? journal_find(d->name, n, slots) : journal_make(d->name, n, slots);
 	if (!d->journal)
 		return recover ? -EPROTO : -errno;
-	if (recover)
-		disk_set_limits(d, journal_limits(d->journal)->requests, journal_limits(d->journal)->bytes);
-	else
-		keep_limits(d);
 	err = start_queues(d, info, n, recover);
 	if (!err)
 		return 0;
@@ -247,8 +300,6 @@ void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
 	xpv_rate_set(&d->rate_bytes, bytes, now_ns());
 	WRITE_ONCE(d->limited, iops || bytes);
 	pthread_mutex_unlock(&d->rate_lock);
-	if (d->journal)
-		keep_limits(d);
 }
 
 void disk_stats(const struct disk *d, struct disk_stats *sum)
@@ -258,4 +309,17 @@ void disk_stats(const struct disk *d, struct disk_stats *sum)
 	*sum = d->past;
 	for (i = 0; i < d->nr_queues; i++)
 		add_stats(sum, &d->queue[i]->stats);
+}
+
+u64 disk_youngest(struct disk *d)
+{
+	u64 youngest = 0;
+	unsigned int i;
+
+	for (i = 0; i < d->nr_queues; i++) {
+		u64 since = queue_youngest(d->queue[i]);
+
+		youngest = since > youngest ? since : youngest;
+	}
+	return youngest;
 }

@@ -16,11 +16,29 @@ unsigned int disks_workers(void);
 /* A disk with no store yet; NULL: no memory. @path and @front are copied. */
 struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front);
 
-/* It is not connected. Closes the store. */
+/* It is not connected. The store is closed, whenever that is done. */
 void disk_free(struct disk *d);
+
+/*
+ * Have the store opened, by d->errand.target, measured or closed; none is out. disk_back() is called when
+ * it is back, unless the disk has been freed.
+ */
+void disk_send(struct disk *d, enum errand_kind kind);
+
+/* Have the store closed, as soon as it can be. */
+void disk_leave_store(struct disk *d);
+
+/* Is there one to connect to? */
+static inline bool disk_has_store(const struct disk *d)
+{
+	return d->store.ops && !d->unwanted;
+}
 
 /* What the store is by now, into limits. Queues that are connected keep what they have. */
 void disk_measure(struct disk *d);
+
+/* At most so many requests and bytes per second; 0: no limit. */
+void disk_set_limits(struct disk *d, u64 iops, u64 bytes);
 
 /*
  * Serve @n rings, all of as many pages, in layout d->abi, with what limits say; with @recover, go
@@ -37,6 +55,9 @@ int disk_disconnect(struct disk *d, bool keep);
 
 /* Any thread: look at the disks that are being drained. */
 void disks_drained(void);
+
+/* What d->errand says has been done to the store. access.c's, or a test's. */
+void disk_back(struct disk *d);
 
 /* A worker has left word, bits of enum disk_news, or @d may have drained. xenbus.c's, or a test's. */
 void disk_news(struct disk *d, u32 news);

@@ -3,6 +3,7 @@
 #include "journal.h"
 #include "daemon.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,8 +16,7 @@ struct head {
 	u32 entry_bytes;
 	u32 queues;
 	u32 slots;
-	struct journal_limits limits;
-	u32 pad[8];
+	u32 pad[12];
 };
 
 static size_t ring_bytes(u32 slots)
@@ -102,11 +102,6 @@ struct journal *journal_find(const char *name, u32 queues, u32 slots)
 	return NULL;
 }
 
-struct journal_limits *journal_limits(struct journal *j)
-{
-	return &((struct head *)j->map)->limits;
-}
-
 struct journal_ring *journal_ring(struct journal *j, u32 queue)
 {
 	return (void *)((u8 *)j->map + sizeof(struct head) + queue * ring_bytes(j->slots));
@@ -121,4 +116,33 @@ void journal_close(struct journal *j, bool remove)
 	munmap(j->map, j->bytes);
 	free(j->path);
 	free(j);
+}
+
+void journal_forget(const char *name)
+{
+	char *path = path_of(name);
+
+	if (path)
+		unlink(path);
+	free(path);
+}
+
+void journal_sweep(bool (*gone)(u16 domid, u32 devid))
+{
+	DIR *dir = opendir(config.run_dir);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		u32 domid, devid;
+		int end = 0;
+		char name[24];
+
+		if (sscanf(e->d_name, "%u-%u.inflight%n", &domid, &devid, &end) != 2 || !end || e->d_name[end] ||
+		    domid > UINT16_MAX || !gone((u16)domid, devid))
+			continue;
+		snprintf(name, sizeof(name), "%u/%u", domid, devid);
+		journal_forget(name);
+	}
+	if (dir)
+		closedir(dir);
 }

@@ -34,11 +34,6 @@ struct journal_ring {
 	struct journal_entry entry[];
 };
 
-/* Per second; 0: none. */
-struct journal_limits {
-	u64 requests, bytes;
-};
-
 struct journal {
 	char *path;
 	void *map;
@@ -55,13 +50,16 @@ struct journal *journal_make(const char *name, u32 queues, u32 slots);
 /* What a process before us left of disk @name, if it is for as many queues and slots; else NULL. */
 struct journal *journal_find(const char *name, u32 queues, u32 slots);
 
-/* What the disk may have, for who comes after us. */
-struct journal_limits *journal_limits(struct journal *j);
-
 struct journal_ring *journal_ring(struct journal *j, u32 queue);
 
 /* Let go of it; with @remove nobody is to find it any more. */
 void journal_close(struct journal *j, bool remove);
+
+/* Nobody is to find what a process before us left of disk @name. */
+void journal_forget(const char *name);
+
+/* The same for all disks that @gone says are no more. */
+void journal_sweep(bool (*gone)(u16 domid, u32 devid));
 
 /* Does @e have to be carried out again, on a ring whose responses are shown up to @rsp_prod? */
 static inline bool journal_inflight(const struct journal_ring *j, const struct journal_entry *e,

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define CONFIG_FILE	"/etc/xpv-blkd.conf"
-#define HELD_S		5u	/* stores that answer nothing for so long are not waited for */
+#define HELD_S		5u	/* what a store has not answered for so long is not waited for */
+#define DRAIN_MS	200u	/* between two looks at what is left */
 
 struct config config;
 
@@ -53,8 +54,8 @@ static void reload(void)
 		config.drain_s = new.drain_s;
 		config.max_queues = new.max_queues;
 		config.max_ring_order = new.max_ring_order;
-		config.nbd_connections = new.nbd_connections;
-		config.nbd_timeout_s = new.nbd_timeout_s;
+		WRITE_ONCE(config.nbd_connections, new.nbd_connections);
+		WRITE_ONCE(config.nbd_timeout_s, new.nbd_timeout_s);
 		config_free(&new);
 		log_info("settings read again");
 	}
@@ -74,22 +75,47 @@ static u64 in_flight(void)
 	return n;
 }
 
+/* Has all that is in flight been so for HELD_S? Then its stores may never answer. */
+static bool all_held(void)
+{
+	struct disk *d;
+	bool any = false;
+
+	for (d = disk_next(NULL); d; d = disk_next(d)) {
+		u64 since = disk_youngest(d);
+
+		if (since && now_ns() < since + HELD_S * 1000000000ull)
+			return false;
+		any |= since != 0;
+	}
+	return any;
+}
+
 /*
- * Once a second: what is left may be held by stores that do not answer, and the other guests wait.
- * Then it is as if we had been killed: who comes next finds in the journals what was in flight.
+ * What is stuck, a request or a store that does not close, may keep the kernel from ending this process
+ * for as long: then it is to hold no other's file, nor a socket or event channel.
+ */
+static void let_go(void)
+{
+	close_range(3, ~0u, 0);
+}
+
+/*
+ * The guests of all disks wait for this end, also those whose requests have all been answered. So where
+ * only what is stuck is left, it is as if we had been killed: who comes next finds in the journals what was
+ * in flight.
  */
 static void watch_drain(void *arg)
 {
-	static unsigned int waited, held;
-	static u64 before = UINT64_MAX;
-	u64 now = in_flight();
+	static unsigned int ms = DRAIN_MS;
 
 	(void)arg;
-	held = now == before ? held + 1 : 0;
-	before = now;
-	if (++waited < config.drain_s && held < HELD_S && !loop_after(1000, watch_drain, NULL))
+	if (ms < config.drain_s * 1000 && !all_held() && !loop_after(DRAIN_MS, watch_drain, NULL)) {
+		ms += DRAIN_MS;
 		return;
-	log_warning("%llu requests are still in flight, ending all the same", (unsigned long long)now);
+	}
+	log_warning("%llu requests are still in flight, ending all the same", (unsigned long long)in_flight());
+	let_go();
 	_exit(0);
 }
 
@@ -106,7 +132,7 @@ static void take_signal(void *arg)
 	} else if (!stopping) {
 		stopping = true;
 		notify("STOPPING=1");
-		loop_after(1000, watch_drain, NULL);
+		loop_after(DRAIN_MS, watch_drain, NULL);
 		xenbus_drain(loop_end);
 	}
 }
@@ -217,5 +243,6 @@ int main(int argc, char **argv)
 	xenbus_stop();
 	disks_stop();
 	world_close();
+	let_go();
 	return 0;
 }

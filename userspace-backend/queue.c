@@ -46,6 +46,7 @@ static int recover(struct queue *q)
 
 		if (journal_inflight(q->journal, r->entry, rsp_prod)) {
 			r->entry->state = ENTRY_TAKEN;
+			r->since = coarse_ns();
 			list_in_order(q, r);
 			n++;
 		} else {
@@ -214,6 +215,35 @@ void queue_set_limits(struct queue *q, const struct xpv_blk_limits *limits)
 	struct limits_call c = { q, limits };
 
 	worker_call(q->worker, set_limits, &c);
+}
+
+struct youngest_call {
+	struct queue *q;
+	u64 since;
+};
+
+static int find_youngest(void *arg)
+{
+	struct youngest_call *c = arg;
+	u32 i;
+
+	for (i = 0; i < c->q->ring.size; i++) {
+		const struct request *r = &c->q->request[i];
+
+		if (r->entry->state != ENTRY_FREE && r->since > c->since)
+			c->since = r->since;
+	}
+	return 0;
+}
+
+u64 queue_youngest(struct queue *q)
+{
+	struct youngest_call c = { .q = q };
+
+	/* Pairs with the release in queue_let_go(). */
+	if (!__atomic_load_n(&q->drained, __ATOMIC_ACQUIRE))
+		worker_call(q->worker, find_youngest, &c);
+	return c.since;
 }
 
 /*

@@ -27,6 +27,7 @@ struct request {
 	void *data;		/* memory that its data passes through; NULL for none */
 	struct xpv_blk_seg *seg;	/* its segments: in the entry, or in @page */
 	struct xpv_blk_seg *page;	/* an indirect request's segments, copied; NULL for none */
+	u64 since;		/* coarse_ns() */
 	int err;
 	u8 stage;		/* of a flush or barrier, see request.c */
 };
@@ -143,6 +144,9 @@ void queue_free(struct queue *q);
 
 /* Main thread: what the disk allows has changed. */
 void queue_set_limits(struct queue *q, const struct xpv_blk_limits *limits);
+
+/* Main thread: when the youngest request in flight was taken, coarse_ns(); 0: there are none. */
+u64 queue_youngest(struct queue *q);
 
 /* Worker: ask for an event at the next request. Whether there is one already. */
 bool queue_arm(struct queue *q);

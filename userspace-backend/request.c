@@ -166,25 +166,26 @@ static u32 take(struct queue *q, struct request_list *batch)
 {
 	bool limited = READ_ONCE(q->disk->limited);
 	u32 i, n, most = unlikely(limited) ? allowed(q) : QUEUE_ROUND;
+	u64 now;
 
 	n = xpv_back_pending(&q->ring);
 	if (n > most)
 		n = most;
+	if (!n)
+		return 0;
+	now = coarse_ns();
 	/* Slots not answered and requests not free are equally many, so there are @n. */
 	for (i = 0; i < n; i++) {
 		struct request *r = list_take(&q->free);
-		union xpv_blk_slot slot;
 
+		r->since = now;
 		r->entry->taken = q->ring.cons;
-		xpv_ring_copy(&q->ring, q->ring.cons++, &slot, q->ring.stride);
-		xpv_blk_decode(q->abi, &slot, &r->entry->req);
+		xpv_blk_take(q->abi, xpv_ring_slot(&q->ring, q->ring.cons++), &r->entry->req);
 		/* A process killed here leaves an entry that is whole. */
 		barrier();
 		WRITE_ONCE(r->entry->state, ENTRY_TAKEN);
 		list_add(batch, r);
 	}
-	if (!n)
-		return 0;
 	/* Now they are ours: from here on they would be found in the journal. */
 	barrier();
 	WRITE_ONCE(q->journal->cons, q->ring.cons);

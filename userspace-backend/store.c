@@ -30,6 +30,11 @@ int store_open(struct store *s, const char *target, char *why)
 	return err;
 }
 
+int store_measure(struct store *s)
+{
+	return s->ops->measure ? s->ops->measure(s) : -EOPNOTSUPP;
+}
+
 void store_close(struct store *s)
 {
 	if (s->ops)

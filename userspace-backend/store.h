@@ -3,9 +3,11 @@
  * Where a disk's bytes are. A kind of store is one table of functions in one file, and a line in
  * store.c.
  *
- *   main thread                    worker thread, for each queue that uses the store
+ *   a thread of their own          worker thread, for each queue that uses the store
  *   open, measure ...              attach -> lane;  submit(lane, io) ... io->done;  detach(lane)
  *   ... close, when no lane is left
+ *
+ * Opening, measuring and closing may take as long as they do: errand.h. They are done one at a time.
  *
  * A target is `KIND:REST`; one that begins with a slash is `file:`. The image's format is never
  * guessed: what a store shows is what lies there.
@@ -88,14 +90,14 @@ struct store_ops {
 	/*
 	 * @target is what follows the colon. @s is zeroed but for what is asked for. Returns 0, or a
 	 * negative errno and in @why (STORE_WHY bytes) one line for the administrator: what, and what
-	 * to do. -EAGAIN: somebody else's use of it is ending, try again soon. Main thread.
+	 * to do. -EAGAIN: somebody else's use of it is ending, try again soon.
 	 */
 	int (*open)(struct store *s, const char *target, char *why);
 
-	/* No lane is left. Main thread. */
+	/* No lane is left. */
 	void (*close)(struct store *s);
 
-	/* How large is it now? Returns 0 or a negative errno. Main thread. Optional. */
+	/* How large is it now? Lanes may be in use. Returns 0 or a negative errno. Optional. */
 	int (*measure)(struct store *s);
 
 	/* A way to it for one queue, whose worker calls. NULL: no memory. */
@@ -112,6 +114,8 @@ struct store_ops {
 
 /* As store_ops.open, for a whole target. */
 int store_open(struct store *s, const char *target, char *why);
+/* As store_ops.measure; -EOPNOTSUPP where there is none. */
+int store_measure(struct store *s);
 void store_close(struct store *s);
 
 extern const struct store_ops store_file, store_null, store_fault, store_512;

@@ -71,7 +71,7 @@ static void small_close(struct store *s)
 static int small_measure(struct store *s)
 {
 	struct small *small = s->data;
-	int err = small->inner.ops->measure ? small->inner.ops->measure(&small->inner) : 0;
+	int err = store_measure(&small->inner);
 
 	s->bytes = small->inner.bytes;
 	return err;

@@ -7,17 +7,19 @@
  *   error=N    fails with errno N
  *   delay=MS   is begun so much later
  *   stuck=1    is begun ten minutes later
+ *   hang=MS    not a request: it takes so long to open, to measure and to close
  */
 #include "store.h"
 
 #include <liburing.h>
+#include <poll.h>
 #include <stdio.h>
 
 #define STUCK_MS	600000ul
 
 struct fault {
 	struct store inner;
-	unsigned long every, error, delay, stuck, op;	/* op: plus 1; 0: any */
+	unsigned long every, error, delay, stuck, hang, op;	/* op: plus 1; 0: any */
 };
 
 struct lane {
@@ -40,6 +42,7 @@ static int option(struct fault *f, char *text)
 	static const char *const ops[] = { "read", "write", "flush", "discard" };
 	const struct { const char *key; unsigned long *value; } keys[] = {
 		{ "every", &f->every }, { "error", &f->error }, { "delay", &f->delay }, { "stuck", &f->stuck },
+		{ "hang", &f->hang },
 	};
 	char *value = strchr(text, '='), *end;
 	size_t i;
@@ -87,6 +90,7 @@ static int fault_open(struct store *s, const char *target, char *why)
 		snprintf(why, STORE_WHY, "fault:%.100s: say fault:every=10,op=read,error=5:TARGET", target);
 		goto err_free;
 	}
+	poll(NULL, 0, (int)f->hang);
 	f->inner.readonly = s->readonly;
 	err = store_open(&f->inner, rest + 1, why);
 	if (err)
@@ -113,6 +117,7 @@ static void fault_close(struct store *s)
 {
 	struct fault *f = s->data;
 
+	poll(NULL, 0, (int)f->hang);
 	store_close(&f->inner);
 	free(f);
 }
@@ -120,8 +125,10 @@ static void fault_close(struct store *s)
 static int fault_measure(struct store *s)
 {
 	struct fault *f = s->data;
-	int err = f->inner.ops->measure ? f->inner.ops->measure(&f->inner) : 0;
+	int err;
 
+	poll(NULL, 0, (int)f->hang);
+	err = store_measure(&f->inner);
 	s->bytes = f->inner.bytes;
 	return err;
 }

@@ -45,26 +45,34 @@ struct lane {
 
 /* --- opening --- */
 
-static u64 queue_limit(dev_t dev, const char *name)
+/* What sysfs says of a block device by @name, 0 if nothing that is of use. */
+static u64 ask_sysfs(dev_t dev, const char *name)
 {
 	unsigned long long value = 0;
 	char path[128];
 	FILE *f;
-	int i;
 
-	/* A partition has its disk's. */
-	for (i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s", major(dev), minor(dev),
-			 i ? "../" : "", name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fscanf(f, "%llu", &value) != 1)
-			value = 0;
-		fclose(f);
-		break;
-	}
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), name);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	/* -1 is for what fits nowhere. */
+	if (fscanf(f, "%llu", &value) != 1 || value == ~0ull)
+		value = 0;
+	fclose(f);
 	return value;
+}
+
+/* A partition has its disk's. */
+static u64 queue_limit(dev_t dev, const char *name)
+{
+	char path[64];
+	u64 value;
+
+	snprintf(path, sizeof(path), "queue/%s", name);
+	value = ask_sysfs(dev, path);
+	snprintf(path, sizeof(path), "../queue/%s", name);
+	return value ?: ask_sysfs(dev, path);
 }
 
 static int measure(struct store *s)
@@ -113,7 +121,8 @@ static void learn_bdev(struct store *s, int fd, dev_t dev)
 		s->discard = (u32)queue_limit(dev, "discard_granularity");
 		if (s->discard < s->sector)
 			s->discard = s->sector;
-		s->discard_offset = (u32)queue_limit(dev, "discard_alignment");
+		/* Its own, where it is a partition. */
+		s->discard_offset = (u32)ask_sysfs(dev, "discard_alignment");
 	}
 }
 

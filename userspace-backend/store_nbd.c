@@ -14,7 +14,7 @@
 
 #define CONNECT_S	5	/* to the first connection, or to one that tells the size */
 
-/* --- the main thread --- */
+/* --- those who open, measure and close --- */
 
 /* *@e is of the first connection, if that is up, or not known to fail, before CONNECT_S have passed. */
 static int wait_until_known(struct nbd *nbd, struct export *e, char *why)
@@ -54,8 +54,9 @@ static void init(struct nbd *nbd)
 		TAILQ_INIT(&c->flight);
 	}
 	nbd->nr_conns = 1;
-	nbd->most_conns = config.nbd_connections ?: 1;
-	nbd->timeout = (config.nbd_timeout_s ?: 1) * SECOND;
+	/* Not the main thread's: it may read them anew. */
+	nbd->most_conns = READ_ONCE(config.nbd_connections) ?: 1;
+	nbd->timeout = (READ_ONCE(config.nbd_timeout_s) ?: 1) * SECOND;
 }
 
 static void uninit(struct nbd *nbd)

@@ -11,6 +11,8 @@
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	4096u
 #define SPARES		4u	/* arenas kept for the next queue that has something to do */
+#define LEAVINGS	4u	/* arenas, at most, that the kernel has yet to let go of */
+#define IO_THREADS	1024u	/* of the kernel's, for requests that wait in it: a store that hangs takes many */
 #define PORTS		64u	/* events read at once */
 
 /* --- submissions and completions --- */
@@ -48,19 +50,26 @@ static void complete(struct worker *w)
 
 /* --- memory --- */
 
-static void tell_kernel(struct worker *w, int number, void *base)
+/* Buffer @number is @base's memory, or none. With @gone that is called when it is none any more. */
+static bool tell_kernel(struct worker *w, int number, void *base, struct event *gone)
 {
 	struct iovec vec = { base, base ? ARENA_BYTES : 0 };
-	__u64 tag = 0;
+	__u64 tag = (uintptr_t)gone;
 
-	io_uring_register_buffers_update_tag(&w->ring, (unsigned int)number, &vec, &tag, 1);
+	return io_uring_register_buffers_update_tag(&w->ring, (unsigned int)number, &vec, &tag, 1) == 1;
 }
+
+static void unmap(struct arena *a)
+{
+	munmap(a->base, ARENA_BYTES);
+	free(a);
+}
+
+static void arena_gone(struct event *ev, int res, u32 flags);
 
 static struct arena *make_arena(struct worker *w)
 {
-	struct iovec vec = { .iov_len = ARENA_BYTES };
 	struct arena *a = calloc(1, sizeof(*a));
-	__u64 tag = 0;
 	int i;
 
 	if (!a)
@@ -71,11 +80,12 @@ static struct arena *make_arena(struct worker *w)
 		return NULL;
 	}
 	a->registered = -1;
-	vec.iov_base = a->base;
+	a->worker = w;
+	a->gone.fn = arena_gone;
 	for (i = 0; w->has_buffers && i < (int)WORKER_ARENAS; i++) {
 		if (w->arena_used[i])
 			continue;
-		if (io_uring_register_buffers_update_tag(&w->ring, (unsigned int)i, &vec, &tag, 1) == 1) {
+		if (tell_kernel(w, i, a->base, &a->gone)) {
 			w->arena_used[i] = 1;
 			a->registered = i;
 		}
@@ -86,12 +96,15 @@ static struct arena *make_arena(struct worker *w)
 
 static void free_arena(struct worker *w, struct arena *a)
 {
-	if (a->registered >= 0) {
-		tell_kernel(w, a->registered, NULL);
-		w->arena_used[a->registered] = 0;
+	if (a->registered < 0) {
+		unmap(a);
+		return;
 	}
-	munmap(a->base, ARENA_BYTES);
-	free(a);
+	a->next = w->leaving;
+	w->leaving = a;
+	w->leavings++;
+	w->arena_used[a->registered] = 0;
+	tell_kernel(w, a->registered, NULL, NULL);
 }
 
 struct arena *worker_get_arena(struct worker *w)
@@ -105,15 +118,36 @@ struct arena *worker_get_arena(struct worker *w)
 	return a;
 }
 
+/*
+ * Before 6.13 the kernel lets go of no buffer, whoever's, while a request is stuck that is older: to go on
+ * giving them up would pin ever more memory.
+ */
+static void trim(struct worker *w)
+{
+	while (w->spares > SPARES && w->leavings < LEAVINGS)
+		free_arena(w, worker_get_arena(w));
+}
+
 void worker_put_arena(struct worker *w, struct arena *a)
 {
-	if (w->spares == SPARES) {
-		free_arena(w, a);
-		return;
-	}
 	a->next = w->spare;
 	w->spare = a;
 	w->spares++;
+	trim(w);
+}
+
+static void arena_gone(struct event *ev, int res, u32 flags)
+{
+	struct arena *a = event_of(ev, struct arena, gone), **at;
+	struct worker *w = a->worker;
+
+	(void)res, (void)flags;
+	for (at = &w->leaving; *at != a; at = &(*at)->next)
+		;
+	*at = a->next;
+	w->leavings--;
+	unmap(a);
+	trim(w);
 }
 
 /* --- queues --- */
@@ -335,6 +369,7 @@ static int make_ring(struct worker *w)
 			 IORING_SETUP_TASKRUN_FLAG,
 		.cq_entries = CQ_ENTRIES,
 	};
+	unsigned int threads[2] = { IO_THREADS, 0 };
 	int err = io_uring_queue_init_params(SQ_ENTRIES, &w->ring, &p);
 
 	w->deferred = !err;
@@ -345,6 +380,8 @@ static int make_ring(struct worker *w)
 	if (err)
 		return err;
 	w->has_buffers = !io_uring_register_buffers_sparse(&w->ring, WORKER_ARENAS);
+	/* Else those of one store, as few as the CPUs times four, would keep all others' flushes waiting. */
+	io_uring_register_iowq_max_workers(&w->ring, threads);
 	io_uring_register_ring_fd(&w->ring);
 	if (!w->index)
 		log_info("io_uring: %s, registered buffers: %s",
@@ -356,6 +393,7 @@ static int make_ring(struct worker *w)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
+	struct arena *a;
 
 	w->call_result = make_ring(w);
 	if (w->call_result) {
@@ -369,9 +407,15 @@ static void *run(void *arg)
 	sem_post(&w->called);
 	serve(w);
 
-	while (w->spare)
-		free_arena(w, worker_get_arena(w));
 	io_uring_queue_exit(&w->ring);
+	while ((a = w->spare)) {
+		w->spare = a->next;
+		unmap(a);
+	}
+	while ((a = w->leaving)) {
+		w->leaving = a->next;
+		unmap(a);
+	}
 	return NULL;
 }
 

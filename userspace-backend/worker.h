@@ -53,8 +53,8 @@ struct worker {
 	struct xpv_poll poll;
 
 	/* Memory to pass requests through. */
-	struct arena *spare;
-	unsigned int spares;
+	struct arena *spare, *leaving;	/* for the next queue; given up, but the kernel still has it */
+	unsigned int spares, leavings;
 	u8 arena_used[WORKER_ARENAS];
 
 	/* The copies of a turn, and whose each is. */

@@ -13,6 +13,7 @@
  * read when it is looked at, once for however many watches fired.
  */
 #include "xenbus.h"
+#include "access.h"
 #include "disk.h"
 #include "handshake.h"
 #include "node.h"
@@ -24,12 +25,8 @@
 
 #define KIND		"backend/vbd3"
 #define SCRIPT		"block-xpv"	/* of a node that is ours, its script's name begins with that */
-#define PARAMS		"aio:"		/* libxl's word for "raw" */
-#define OPENED		"xpv-blkd-opened"	/* the script has been here */
+#define LIMITS		"xpv-blkd-limits"	/* requests and bytes per second: they outlive us */
 #define FRONT_TOKEN	"front"		/* of watches on frontends' states */
-#define RETRY_MS	50u		/* to open a store again that can't be opened yet */
-#define RETRY_MOST_NS	5000000000ull	/* no longer than this between two tries */
-#define PATIENCE_NS	30000000000ull	/* a process before us may still use it for so long */
 #define COMPLAINTS	10u		/* and connections, told of for one disk in so many ns */
 #define COMPLAINTS_NS	60000000000ull
 
@@ -45,8 +42,7 @@ static bool may_say(struct disk *d)
 	return d->complaints++ < COMPLAINTS;
 }
 
-/* To the log and to xenstore. */
-static void __attribute__((format(printf, 2, 3))) complain(struct disk *d, const char *format, ...)
+void xenbus_complain(struct disk *d, const char *format, ...)
 {
 	char text[2 * STORE_WHY];
 	va_list args;
@@ -106,19 +102,19 @@ static int connect_disk(struct disk *d, bool recover)
 
 	d->came = false;
 	if (err) {
-		complain(d, "%s can't be read: %s", d->front, strerror(-err));
+		xenbus_complain(d, "%s can't be read: %s", d->front, strerror(-err));
 		return err;
 	}
 	disk_measure(d);
 	err = disk_connect(d, info, queues, recover);
 	if (err) {
-		complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
+		xenbus_complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
 	}
 	told = !recover || size_told(d);
 	/* That the state is written again tells the frontend to look. */
 	if (!handshake_geometry(d) || (!told && !publish_state(d, XPV_CONNECTED))) {
-		complain(d, "xenstore: %s", strerror(errno));
+		xenbus_complain(d, "xenstore: %s", strerror(errno));
 		return -EIO;
 	}
 	if (!may_say(d))
@@ -158,7 +154,7 @@ static void set_state(struct disk *d, enum xpv_state target)
 	int err;
 
 	/* With no store yet there is nothing to connect to: the script will come. */
-	if (target == XPV_CONNECTED && !d->store.ops)
+	if (target == XPV_CONNECTED && !disk_has_store(d))
 		target = XPV_INIT_WAIT;
 	err = xpv_walk_state(&d->state, target, enter, d);
 	if (err && err != -EAGAIN)
@@ -172,87 +168,16 @@ static void forget(struct disk *d)
 	snprintf(path, sizeof(path), "%s/state", d->front);
 	xs_unwatch(node_store, path, FRONT_TOKEN);
 	log_info("%s: gone", d->name);
+	/* If it was never gone on with. */
+	journal_forget(d->name);
 	xentop_remove(d);
 	disk_free(d);
 }
-
-/* --- going on where a process before us was --- */
 
 /* Is @front, as far as it can know, connected to a process before us? Else it has nothing in flight. */
 static bool waits_for_us(const struct disk *d, enum xpv_state front)
 {
 	return d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED);
-}
-
-/* The longer it has taken, the longer until the next try. */
-static void not_yet(struct disk *d, int err, const char *why)
-{
-	u64 now = now_ns(), past = now - d->recovering_since, pause = past / 4;
-
-	if (!d->told && (err != -EAGAIN || past > PATIENCE_NS)) {
-		complain(d, "can't go on yet: %s", why);
-		d->told = true;
-	}
-	d->retry_at = now + (pause < RETRY_MOST_NS ? pause : RETRY_MOST_NS);
-}
-
-/*
- * The guest sees a disk that takes its time, however long its store is away: to fail would be for good.
- * False: not yet.
- */
-static bool went_on(struct disk *d)
-{
-	char why[STORE_WHY];
-	int err;
-
-	/* Then it is left to look(). */
-	if (state_of(d->path, d->state) == XPV_UNKNOWN)
-		return true;
-	err = d->store.ops ? 0 : disk_open_store(d, why);
-	if (err) {
-		not_yet(d, err, why);
-		return false;
-	}
-	d->recovering = false;
-	if (waits_for_us(d, state_of(d->front, XPV_STATES)) && connect_disk(d, true))
-		fail(d);
-	return true;
-}
-
-static void retry(void *arg);
-
-static void retry_later(void)
-{
-	static bool waits;
-
-	if (!waits)
-		waits = !loop_after(RETRY_MS, retry, &waits);
-}
-
-static void retry(void *arg)
-{
-	bool *waits = arg;
-	struct disk *d, *next;
-
-	*waits = false;
-	for (d = disk_next(NULL); d && !drained; d = next) {
-		next = disk_next(d);
-		if (!d->recovering)
-			continue;
-		if (now_ns() >= d->retry_at && went_on(d))
-			look(d);
-		else
-			retry_later();
-	}
-}
-
-/* A process before us had the store open: so it is to be again. */
-static void recover(struct disk *d)
-{
-	d->recovering = true;
-	d->recovering_since = now_ns();
-	if (!went_on(d))
-		retry_later();
 }
 
 /* --- what is seen --- */
@@ -317,7 +242,7 @@ void disk_news(struct disk *d, u32 news)
 			queue_set_limits(d->queue[i], &d->limits);
 	}
 	if (news & 1u << DISK_BROKEN && d->state == XPV_CONNECTED) {
-		complain(d, "the frontend's ring can't be true");
+		xenbus_complain(d, "the frontend's ring can't be true");
 		fail(d);
 	}
 	if (drained) {
@@ -343,7 +268,16 @@ static bool is_ours(const char *path)
 	return ours;
 }
 
-/* It may be gone again when this returns. */
+static void adopt_limits(struct disk *d)
+{
+	char *text = node_read(d->path, LIMITS);
+	unsigned long long requests, bytes;
+
+	if (text && sscanf(text, "%llu %llu", &requests, &bytes) == 2)
+		disk_set_limits(d, requests, bytes);
+	free(text);
+}
+
 static void adopt(u16 domid, u32 devid)
 {
 	char path[64], *front, watch[300];
@@ -364,16 +298,30 @@ static void adopt(u16 domid, u32 devid)
 	d->state = state_of(path, XPV_INITIALISING);
 	if (d->state == XPV_UNKNOWN)
 		d->state = XPV_INITIALISING;
+	adopt_limits(d);
 	snprintf(watch, sizeof(watch), "%s/state", d->front);
 	xs_watch(node_store, watch, FRONT_TOKEN);
 	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
 	xentop_add(d);
-	/* To be looked at once more by the caller; what follows may find that it has to go. */
+	/* To be looked at once more by the caller. */
 	d->dirty = true;
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
-	else if (node_number_or(path, OPENED, 0))
-		recover(d);
+	else if (access_was_open(d))
+		access_recover(d);
+}
+
+/* Not only not ours, or not to be read. */
+static bool is_gone(u16 domid, u32 devid)
+{
+	char path[64], *state;
+	bool gone;
+
+	snprintf(path, sizeof(path), KIND "/%u/%u", domid, devid);
+	state = node_read(path, "state");
+	gone = !state && errno == ENOENT;
+	free(state);
+	return gone;
 }
 
 static void adopt_all(void)
@@ -395,6 +343,8 @@ static void adopt_all(void)
 		free(device);
 	}
 	free(domain);
+	/* What was in flight on disks that went while nobody served them. */
+	journal_sweep(is_gone);
 }
 
 /* A watch has fired: whom does it concern? */
@@ -478,68 +428,44 @@ void xenbus_stop(void)
 	xs_close(node_store);
 }
 
-/* --- what is asked from outside --- */
+/* --- what follows from the store --- */
 
-int disk_open_store(struct disk *d, char *why)
+void xenbus_opened(struct disk *d)
 {
-	char *params;
-	const char *target;
-	int err;
+	bool recovers = d->recovering;
 
-	if (d->store.ops)
-		return 0;
-	params = node_read(d->path, "params");
-	if (!params) {
-		snprintf(why, STORE_WHY, "%s has no params", d->path);
-		return -ENOENT;
-	}
-	target = strncmp(params, PARAMS, strlen(PARAMS)) ? params : params + strlen(PARAMS);
-	d->store.readonly = d->readonly;
-	err = store_open(&d->store, target, why);
-	if (!err) {
-		free(d->target);
-		d->target = strdup(target);
-		disk_measure(d);
-		node_write(XBT_NULL, d->path, OPENED, "1");
-	}
-	free(params);
-	/* A frontend may wait for it. */
-	if (!err && !d->recovering)
-		look(d);
-	return err;
-}
-
-int disk_close_store(struct disk *d)
-{
-	char path[128];
-
-	if (d->nr_queues)
-		return -EBUSY;
 	d->recovering = false;
-	store_close(&d->store);
-	snprintf(path, sizeof(path), "%s/" OPENED, d->path);
-	xs_rm(node_store, XBT_NULL, path);
-	return 0;
+	if (drained)
+		return;
+	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN &&
+	    waits_for_us(d, state_of(d->front, XPV_STATES)) && connect_disk(d, true))
+		fail(d);
+	look(d);
 }
 
-int disk_resize(struct disk *d)
+int xenbus_measured(struct disk *d)
 {
 	unsigned int i;
-	int err;
 
-	if (!d->store.ops)
-		return -ENODEV;
-	err = d->store.ops->measure ? d->store.ops->measure(&d->store) : -EOPNOTSUPP;
-	if (err)
-		return err;
 	d->limits.capacity = d->store.bytes >> XPV_BLK_SECTOR_SHIFT;
-	if (d->state != XPV_CONNECTED || size_told(d))
+	if (d->state != XPV_CONNECTED || !d->nr_queues || size_told(d))
 		return 0;
 	for (i = 0; i < d->nr_queues; i++)
 		queue_set_limits(d->queue[i], &d->limits);
 	if (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED))
 		return -EIO;
 	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
+	return 0;
+}
+
+/* --- what is asked from outside --- */
+
+int disk_limit(struct disk *d, u64 iops, u64 bytes)
+{
+	if (!node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
+			(unsigned long long)bytes))
+		return -EIO;
+	disk_set_limits(d, iops, bytes);
 	return 0;
 }
 

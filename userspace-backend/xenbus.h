@@ -20,4 +20,15 @@ void xenbus_drain(void (*done)(void));
 /* After that, or never: let go of all disks. */
 void xenbus_stop(void);
 
+/* --- for access.c --- */
+
+/* To the log and to xenstore, but not as often as a peer can make us. */
+void xenbus_complain(struct disk *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The store is open: connect to who waits for it, or go on. @d may be gone afterwards. */
+void xenbus_opened(struct disk *d);
+
+/* The store has been measured: tell the frontend if it does not know. Returns 0 or -EIO. */
+int xenbus_measured(struct disk *d);
+
 #endif

@@ -116,12 +116,6 @@ static_assert(sizeof(struct xpv_blk_slot32) == 108, "x86_32 slot");
 static_assert(sizeof(struct xpv_blk_rsp64) == 16, "x86_64 response");
 static_assert(sizeof(struct xpv_blk_rsp32) == 12, "x86_32 response");
 
-/* Any slot, as bytes out of the ring. */
-union xpv_blk_slot {
-	struct xpv_blk_slot64 s64;
-	struct xpv_blk_slot32 s32;
-};
-
 /* A request as everything above the ring sees it. */
 struct xpv_blk_req {
 	u64 id;			/* the peer's, returned as it came */
@@ -160,9 +154,12 @@ u32 xpv_blk_stride(enum xpv_blk_abi abi);
  */
 int xpv_blk_abi(const char *protocol, enum xpv_blk_abi *abi);
 
-/* Decode a private copy of a slot. No field is checked, no memory beyond the slot is read. */
-void xpv_blk_decode(enum xpv_blk_abi abi, const union xpv_blk_slot *slot,
-		    struct xpv_blk_req *req);
+/*
+ * Copy the request out of a slot of the ring, which a frontend may be changing: what counts of it, each
+ * byte once. No field is checked, no memory beyond the slot is read. Of segments, those beyond nr_segs are
+ * not set.
+ */
+void xpv_blk_take(enum xpv_blk_abi abi, const void *slot, struct xpv_blk_req *req);
 
 /*
  * Write a whole response, padding too, into a ring slot. @op is the operation that was meant, of an

@@ -90,15 +90,21 @@ static inline void *xpv_ring_slot(const struct xpv_ring *r, u32 i)
 	return r->shared->slots + (size_t)(i & (r->size - 1)) * r->stride;
 }
 
+/* Copy @len bytes of what the other end may be changing, once. */
+static inline void xpv_copy_once(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len);
+	/* Keeps the compiler from reading there again in place of the copy. */
+	barrier();
+}
+
 /*
  * Copy the slot of index @i to @dst, once. @len is at most the stride. The copy
  * is what the caller validates and uses; the slot is not looked at again.
  */
 static inline void xpv_ring_copy(const struct xpv_ring *r, u32 i, void *dst, size_t len)
 {
-	memcpy(dst, xpv_ring_slot(r, i), len);
-	/* Keeps the compiler from reading the slot again in place of the copy. */
-	barrier();
+	xpv_copy_once(dst, xpv_ring_slot(r, i), len);
 }
 
 /* The engine under both ends. Only the functions below it call it. */

@@ -22,18 +22,6 @@ struct config config = { .workers = 1 };
 static u32 depth = 32, bytes = 4096, seconds = 3;
 static u64 disk_bytes;
 
-void disk_news(struct disk *d, u32 news)
-{
-	(void)d;
-	(void)news;
-}
-
-void logf_(int priority, const char *format, ...)
-{
-	(void)priority;
-	(void)format;
-}
-
 static double now(clockid_t clock)
 {
 	struct timespec t;

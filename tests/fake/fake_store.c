@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 #include <xenstore.h>
 
 #define NODES		256
@@ -111,7 +112,9 @@ struct xs_handle *xs_open(unsigned long flags)
 
 void xs_close(struct xs_handle *h)
 {
-	(void)h;
+	close(h->fd);
+	h->fd = -1;
+	memset(watch, 0, sizeof(watch));
 }
 
 int xs_fileno(struct xs_handle *h)

@@ -33,7 +33,10 @@ void front_make(struct front *f, enum xpv_blk_abi abi, u32 gref, u32 pages, u32 
 
 void front_add(struct front *f, const struct xpv_blk_req *req)
 {
-	union xpv_blk_slot slot = { 0 };
+	union {
+		struct xpv_blk_slot64 s64;
+		struct xpv_blk_slot32 s32;
+	} slot = { 0 };
 
 	assert(xpv_front_free(&f->ring));
 	if (f->abi == XPV_BLK_X86_32)

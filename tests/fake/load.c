@@ -25,18 +25,6 @@ static char dir[] = "/tmp/xpv-test.XXXXXX";
 static unsigned int fronts;
 static u32 seed = 1;
 
-void disk_news(struct disk *d, u32 news)
-{
-	(void)d;
-	(void)news;
-}
-
-void logf_(int priority, const char *format, ...)
-{
-	(void)priority;
-	(void)format;
-}
-
 u32 number(u32 below)
 {
 	seed = seed * 1664525u + 1013904223u;

@@ -17,7 +17,7 @@
 
 #define LOOP_DOMID	7
 #define LOOP_PAGES	32768u
-#define LOOP_PORTS	32u
+#define LOOP_PORTS	128u
 
 extern u8 *loop_memory;
 

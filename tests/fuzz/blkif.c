@@ -51,15 +51,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	enum xpv_blk_abi abi = eat8(&in) % 3;
 	struct xpv_blk_limits lim = limits(&in);
 	struct xpv_blk_seg seg[XPV_BLK_MAX_SEGS];
+	u8 slot[sizeof(struct xpv_blk_slot64)];
 	struct xpv_blk_req req;
-	union xpv_blk_slot slot;
 	u8 rsp[sizeof(struct xpv_blk_rsp64)];
 	int err;
 
-	eat(&in, &slot, sizeof(slot));
+	eat(&in, slot, sizeof(slot));
 	eat(&in, seg, sizeof(seg));
-	xpv_blk_decode(abi, &slot, &req);
-	assert(req.indirect == (slot.s64.op == XPV_BLK_INDIRECT));
+	xpv_blk_take(abi, slot, &req);
+	assert(req.indirect == (slot[0] == XPV_BLK_INDIRECT));
 	err = xpv_blk_check(&req, &lim);
 	if (!err && req.indirect)
 		err = xpv_blk_check_segs(&req, seg, req.nr_segs, &lim);

@@ -51,10 +51,11 @@ int disk_close_store(struct disk *d)
 	return err_next;
 }
 
-void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
+int disk_limit(struct disk *d, u64 iops, u64 bytes)
 {
 	d->rate_requests.per_second = iops;
 	d->rate_bytes.per_second = bytes;
+	return 0;
 }
 
 int disk_resize(struct disk *d)

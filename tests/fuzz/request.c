@@ -35,16 +35,6 @@ static const struct {
 static struct disk *disks[ARRAY_SIZE(kinds)], *disk;
 static struct front front;
 
-void disk_news(struct disk *d, u32 news)
-{
-	(void)d, (void)news;
-}
-
-void logf_(int priority, const char *format, ...)
-{
-	(void)priority, (void)format;
-}
-
 /* What is in it goes with the disks. */
 static void end_all(void)
 {

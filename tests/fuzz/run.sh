@@ -48,7 +48,7 @@ if [ "$what" != replay ]; then
 fi
 for target; do
 	if [ "$what" = replay ]; then
-		timeout 120 "$dir/$target-replay" "$fuzz/corpus/$target" >"$dir/$target.log" 2>&1
+		timeout 600 "$dir/$target-replay" "$fuzz/corpus/$target" >"$dir/$target.log" 2>&1
 		verdict "$target" $? "$(grep -a "corpus/" "$dir/$target.log" | tail -n 1)"
 	else
 		search "$target"

@@ -15,7 +15,7 @@ found() { # NAME SED
 	sed "$2" "$top/include/xpv/ring.h" >"$at/xpv/ring.h"
 	! cmp -s "$top/include/xpv/ring.h" "$at/xpv/ring.h" || { echo "is in no line of ring.h"; return 1; }
 	${CC:-cc} -std=gnu11 -O1 -w -I"$model" -I"$at" -I"$top/include" -I"$top/ring/os/user" "$model"/*.c "$top/ring/ring.c" -o "$at/ring" || return
-	timeout 60 "$at/ring" >"$at/found"
+	timeout 600 "$at/ring" >"$at/found"
 	[ $? = 1 ] || { echo "was not found"; return 1; }
 }
 
@@ -31,7 +31,7 @@ verdict() { # NAME COMMAND...
 	fi
 }
 
-verdict ring timeout 120 "$1"
+verdict ring timeout 600 "$1"
 while read -r name script; do
 	case $name in '#' | '') ;; *) verdict "found-$name" found "$name" "$script" ;; esac
 done <"$model/faults"

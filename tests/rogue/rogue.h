@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A peer that lies by script. script.c reads what to do, in the words of fields.c, or random.c makes it
- * up, and rogue.c does what both ends do alike; front.c or back.c, whichever is linked, is the end that is
- * played.
+ * A peer that lies by script. script.c reads what to do, in the words of fields.c, or random.c makes
+ * it up; rogue.c does what both ends do alike; front.c or back.c, whichever is linked, is the end that is played.
  *
  *   open --> offer --> (rings and channel are there) --> close
  *    ^          the script may go round this            |

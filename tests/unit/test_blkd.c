@@ -367,32 +367,6 @@ static void limits_hold(void **state)
 	end();
 }
 
-/* A daemon that goes on with a disk goes on with its limits. */
-static void limits_outlive_it(void **state)
-{
-	u32 i;
-
-	(void)state;
-	begin(image, 1, 1, XPV_BLK_X86_64);
-	disk_set_limits(disk, 5000, 1 << 30);
-	for (i = 0; i < 2; i++) {
-		int tries = LIMIT_MS;
-
-		while (disk_disconnect(disk, true) == -EAGAIN && tries--)
-			poll(NULL, 0, 1);
-		disk_free(disk);
-		disks_stop();
-		assert_int_equal(disks_start(), 0);
-		open_disk(image);
-		assert_int_equal(connect_disk(true), 0);
-		assert_int_equal(disk->rate_requests.per_second, 5000);
-		assert_int_equal(disk->rate_bytes.per_second, 1 << 30);
-		assert_true(disk->limited);
-	}
-	work(50);
-	end();
-}
-
 static void lies_end_it(void **state)
 {
 	struct xpv_blk_req req = request(XPV_BLK_READ, 0, DATA, 0, 7);
@@ -532,7 +506,6 @@ int main(void)
 		cmocka_unit_test_setup(small_sectors, fresh_image),
 		cmocka_unit_test_setup(memory_is_shared_out, fresh_image),
 		cmocka_unit_test_setup(limits_hold, fresh_image),
-		cmocka_unit_test_setup(limits_outlive_it, fresh_image),
 		cmocka_unit_test_setup(lies_end_it, fresh_image),
 		cmocka_unit_test_setup(garbage_is_answered, fresh_image),
 		cmocka_unit_test_setup(store_errors_are_told, fresh_image),

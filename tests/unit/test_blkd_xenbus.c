@@ -2,159 +2,16 @@
 /* The userspace backend's handshake, with a xenstore and a guest in the same process. */
 #include "test.h"
 
+#include <toolstack.h>
+
 #include <disk.h>
-#include <fake_store.h>
-#include <loop.h>
-#include <xenbus.h>
-#include <xentop.h>
 
-#include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
-
-#define BACK	"backend/vbd3/7/51712"
-#define FRONT	"/local/domain/7/device/vbd/51712"
-#define BYTES	(1u << 20)
-
-struct config config = { .workers = 1 };
-
-static char dir[] = "/tmp/xpv-xenbus.XXXXXX";
-static char image[64];
-static struct front front;
-static u32 complaints;
-
-void logf_(int priority, const char *format, ...)
-{
-	(void)format;
-	complaints += priority <= 3;
-}
-
-void xentop_add(const struct disk *d)
-{
-	(void)d;
-}
-
-void xentop_remove(const struct disk *d)
-{
-	(void)d;
-}
-
-/* --- the toolstack, the guest, and the daemon --- */
-
-static void stop_turn(void *arg)
-{
-	(void)arg;
-	loop_end();
-}
-
-/* The main loop for so long. */
-static void run(unsigned int ms)
-{
-	assert_int_equal(loop_after(ms, stop_turn, NULL), 0);
-	loop_run();
-}
-
-static void write_number(const char *path, unsigned int value)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", value);
-	fake_store_write(path, text);
-}
-
-static unsigned int state_now(void)
-{
-	const char *text = fake_store_read(BACK "/state");
-
-	return text ? (unsigned int)atoi(text) : 0;
-}
-
-static void wait_for(unsigned int state)
-{
-	int tries = 1000;
-
-	while (state_now() != state && tries--)
-		run(5);
-	assert_int_equal(state_now(), state);
-}
-
-/* What libxl writes. */
-static void make_node(unsigned int state)
-{
-	char params[80];
-
-	snprintf(params, sizeof(params), "aio:%s", image);
-	fake_store_write(BACK "/frontend", FRONT);
-	fake_store_write(BACK "/frontend-id", "7");
-	fake_store_write(BACK "/script", "/etc/xen/scripts/block-xpv");
-	fake_store_write(BACK "/params", params);
-	fake_store_write(BACK "/mode", "w");
-	fake_store_write(BACK "/online", "1");
-	write_number(BACK "/state", state);
-	write_number(FRONT "/state", XPV_INITIALISING);
-}
-
-static void front_connects(void)
-{
-	loop_reset();
-	front_make(&front, XPV_BLK_X86_64, 1, 1, 0);
-	fake_store_write(FRONT "/protocol", "x86_64-abi");
-	fake_store_write(FRONT "/ring-ref", "1");
-	fake_store_write(FRONT "/event-channel", "0");
-	write_number(FRONT "/state", XPV_INITIALISED);
-}
-
-static void open_by_script(void)
-{
-	char why[STORE_WHY];
-
-	wait_for(XPV_INIT_WAIT);
-	assert_int_equal(disk_open_store(disk_find(7, 51712), why), 0);
-}
-
-static void start_daemon(void)
-{
-	assert_int_equal(disks_start(), 0);
-	assert_int_equal(xenbus_start(), 0);
-	run(1);
-}
-
-/* Connected, from the start; the node is there. */
-static void connect_node(void)
-{
-	start_daemon();
-	open_by_script();
-	front_connects();
-	wait_for(XPV_CONNECTED);
-	write_number(FRONT "/state", XPV_CONNECTED);
-	run(5);
-}
-
-static void connect(void)
-{
-	make_node(XPV_INITIALISING);
-	connect_node();
-}
-
-/* The toolstack takes the disk away, whatever state it is in. */
-static void end_all(void)
-{
-	int tries = 1000;
-
-	fake_store_remove(BACK);
-	while (disk_next(NULL) && tries--)
-		run(5);
-	assert_null(disk_next(NULL));
-	xenbus_stop();
-	disks_stop();
-}
-
-/* --- tests --- */
 
 static void life_of_a_disk(void **state)
 {
 	(void)state;
-	connect();
+	connect_disk();
 	assert_string_equal(fake_store_read(BACK "/sectors"), "2048");
 	write_number(FRONT "/state", XPV_CLOSING);
 	wait_for(XPV_CLOSING);
@@ -162,6 +19,31 @@ static void life_of_a_disk(void **state)
 	wait_for(XPV_CLOSED);
 	end_all();
 	assert_int_equal(complaints, 0);
+}
+
+/* What kind of disk it is: a CD-ROM, which can't be written; one that can be taken out. */
+static void the_kind_is_told(void **state)
+{
+	(void)state;
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/device-type", "cdrom");
+	fake_store_write(BACK "/mode", "r");
+	start_daemon();
+	open_by_script();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/info"), "5");
+	end_all();
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/removable", "1");
+	fake_store_write(BACK "/discard-enable", "0");
+	start_daemon();
+	open_by_script();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/info"), "2");
+	assert_string_equal(fake_store_read(BACK "/feature-discard"), "0");
+	end_all();
 }
 
 static void remove_it(const char *path)
@@ -180,19 +62,11 @@ static void removed_while_it_is_adopted(void **state)
 	fake_store_write(BACK "/xpv-blkd-opened", "1");
 	fake_store_written = remove_it;
 	start_daemon();
+	while (fake_store_written)
+		run(5);
+	run(20);
 	assert_null(disk_next(NULL));
 	end_all();
-}
-
-/* What a daemon that has been killed leaves behind, its requests apart. */
-static void end_daemon(void)
-{
-	int tries = 1000;
-
-	while (disk_disconnect(disk_find(7, 51712), true) == -EAGAIN && tries--)
-		run(1);
-	xenbus_stop();
-	disks_stop();
 }
 
 /* A guest whose disk's server is away has a slow disk, not none. */
@@ -202,7 +76,7 @@ static void a_store_that_is_away_is_waited_for(void **state)
 
 	(void)state;
 	snprintf(hidden, sizeof(hidden), "%s.away", image);
-	connect();
+	connect_disk();
 	end_daemon();
 	assert_int_equal(rename(image, hidden), 0);
 	start_daemon();
@@ -211,9 +85,8 @@ static void a_store_that_is_away_is_waited_for(void **state)
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
 	assert_int_equal(complaints, 1);
 	assert_int_equal(rename(hidden, image), 0);
-	run(500);
+	goes_on();
 	assert_int_equal(state_now(), XPV_CONNECTED);
-	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
 	/* A guest that does not want to wait, and comes again. */
 	end_daemon();
 	assert_int_equal(rename(image, hidden), 0);
@@ -242,7 +115,7 @@ static void removed_is_removed(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(news); i++) {
-		connect();
+		connect_disk();
 		fake_store_remove(BACK);
 		disk_news(disk_find(7, 51712), news[i]);
 		run(20);
@@ -253,7 +126,7 @@ static void removed_is_removed(void **state)
 		end_all();
 	}
 	snprintf(hidden, sizeof(hidden), "%s.away", image);
-	connect();
+	connect_disk();
 	end_daemon();
 	assert_int_equal(rename(image, hidden), 0);
 	start_daemon();
@@ -316,6 +189,66 @@ static void who_cannot_connect_does_not_spin(void **state)
 	end_all();
 }
 
+static void offer_queues(unsigned int n, unsigned int ring, unsigned int port)
+{
+	loop_reset();
+	front_make(&front, XPV_BLK_X86_64, 1, 1, 0);
+	memset(loop_page(2), 0, XPV_PAGE_SIZE);
+	fake_store_write(FRONT "/protocol", "x86_64-abi");
+	write_number(FRONT "/multi-queue-num-queues", n);
+	write_number(FRONT "/queue-0/ring-ref", 1);
+	write_number(FRONT "/queue-0/event-channel", 0);
+	write_number(FRONT "/queue-1/ring-ref", ring);
+	write_number(FRONT "/queue-1/event-channel", port);
+	write_number(FRONT "/state", XPV_INITIALISED);
+}
+
+static void leave(void)
+{
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	write_number(FRONT "/state", XPV_INITIALISING);
+	wait_for(XPV_INIT_WAIT);
+}
+
+/* As many as were offered, or none; and what one of them has, another can't have as well. */
+static void queues_of_their_own(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	u32 i;
+
+	(void)state;
+	config.max_queues = 2;
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	offer_queues(2, 2, 1);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
+	leave();
+	offer_queues(3, 2, 1);
+	wait_for(XPV_CLOSING);
+	leave();
+	/* One channel. */
+	offer_queues(2, 2, 0);
+	wait_for(XPV_CLOSING);
+	leave();
+	/* One ring, which is answered from two ends: that is the frontend's own affair. */
+	offer_queues(2, 1, 1);
+	wait_for(XPV_CONNECTED);
+	for (i = 0; i < 30; i++)
+		front_add(&front, &req);
+	front_publish(&front);
+	loop_kick(1);
+	run(100);
+	leave();
+	offer_queues(2, 2, 1);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
+	end_all();
+	config.max_queues = 0;
+}
+
 static u32 times_connected;
 
 static void count_connected(const char *path)
@@ -327,23 +260,23 @@ static void count_connected(const char *path)
 static void it_is_told_of_the_size(void **state)
 {
 	(void)state;
-	connect();
+	connect_disk();
 	times_connected = 0;
 	fake_store_written = count_connected;
 	end_daemon();
 	start_daemon();
-	run(20);
+	goes_on();
 	assert_int_equal(times_connected, 0);
 	end_daemon();
 	assert_int_equal(truncate(image, 2 * BYTES), 0);
 	start_daemon();
-	run(20);
+	goes_on();
 	assert_string_equal(fake_store_read(BACK "/sectors"), "4096");
 	assert_int_equal(times_connected, 1);
-	assert_int_equal(disk_resize(disk_find(7, 51712)), 0);
+	assert_int_equal(resize(51712), 0);
 	assert_int_equal(times_connected, 1);
 	assert_int_equal(truncate(image, 4 * BYTES), 0);
-	assert_int_equal(disk_resize(disk_find(7, 51712)), 0);
+	assert_int_equal(resize(51712), 0);
 	assert_string_equal(fake_store_read(BACK "/sectors"), "8192");
 	assert_int_equal(times_connected, 2);
 	end_all();
@@ -374,41 +307,24 @@ static void much_is_done_later(void **state)
 	assert_int_equal(came, 3000);
 }
 
-static int setup(void **state)
-{
-	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	(void)state;
-	if (fd < 0 || ftruncate(fd, BYTES))
-		return -1;
-	close(fd);
-	fake_store_clear();
-	complaints = 0;
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(much_is_done_later, setup),
-		cmocka_unit_test_setup(life_of_a_disk, setup),
-		cmocka_unit_test_setup(removed_while_it_is_adopted, setup),
-		cmocka_unit_test_setup(removed_is_removed, setup),
-		cmocka_unit_test_setup(it_comes_back_while_it_drains, setup),
-		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, setup),
-		cmocka_unit_test_setup(it_is_told_of_the_size, setup),
-		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, setup),
+		cmocka_unit_test_setup(much_is_done_later, fresh_store),
+		cmocka_unit_test_setup(life_of_a_disk, fresh_store),
+		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
+		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
+		cmocka_unit_test_setup(removed_is_removed, fresh_store),
+		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
+		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
+		cmocka_unit_test_setup(queues_of_their_own, fresh_store),
+		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
+		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
 	int failed;
 
-	assert_non_null(mkdtemp(dir));
-	config.run_dir = dir;
-	snprintf(image, sizeof(image), "%s/image", dir);
-	loop_make();
+	toolstack_begin();
 	failed = cmocka_run_group_tests_name("blkd_xenbus", tests, NULL, NULL);
-	unlink(image);
-	snprintf(image, sizeof(image), "%s/7-51712.inflight", dir);
-	unlink(image);
-	rmdir(dir);
+	toolstack_end();
 	return failed;
 }

@@ -55,10 +55,11 @@ int disk_close_store(struct disk *d)
 	return err_next;
 }
 
-void disk_set_limits(struct disk *d, u64 iops, u64 bytes)
+int disk_limit(struct disk *d, u64 iops, u64 bytes)
 {
 	d->rate_requests.per_second = iops;
 	d->rate_bytes.per_second = bytes;
+	return err_next;
 }
 
 int disk_resize(struct disk *d)
@@ -201,6 +202,10 @@ static void what_is_asked_for_is_done(void **state)
 	err_next = -EAGAIN;
 	assert_answer("{\"cmd\":\"open\",\"path\":\"backend/vbd3/1/51728\"}\n",
 		      "{\"ok\":false,\"again\":true,\"error\":\"/x: No such file or directory\"}\n");
+	assert_answer("{\"cmd\":\"close\",\"path\":\"backend/vbd3/1/51728\"}\n",
+		      "{\"ok\":false,\"again\":true,\"error\":\"1/51728: its target is not closed yet\"}\n");
+	assert_answer("{\"cmd\":\"resize\",\"disk\":\"1/51712\"}\n",
+		      "{\"ok\":false,\"again\":true,\"error\":\"1/51712: its target has not said yet how large it is\"}\n");
 	err_next = -EBUSY;
 	assert_answer("{\"cmd\":\"close\",\"path\":\"backend/vbd3/1/51728\"}\n",
 		      "{\"ok\":false,\"error\":\"1/51728 can't be closed: Device or resource busy\"}\n");

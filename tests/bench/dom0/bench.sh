@@ -116,17 +116,21 @@ dom0_limits() {
 	ip netns del peer
 }
 
-guest_limits() {
+guest_disk() { # PAIR DISK
 	local job rw bs depth
-	stage "$kind guest's own limit"
-	guest 'cd /lib/modules && for f in $(cat null_blk.order); do insmod $f gb=1 memory_backed=0 queue_mode=2 irqmode=0 || exit; done
-		iperf3 -s -D >/dev/null' || fail "no null_blk in the guest"
 	rest
 	while read -r job rw bs depth; do
 		[ -n "$job" ] || continue
-		say "result $kind limit $job $(guest_fio nullb0 "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
-		traced "$kind-limit-$job" guest_fio nullb0 "$rw" "$bs" "$depth" 2 >/dev/null
+		say "result $kind $1 $job $(guest_fio "$2" "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
+		traced "$kind-$1-$job" guest_fio "$2" "$rw" "$bs" "$depth" 2 >/dev/null
 	done <<<"$block_jobs"
+}
+
+guest_limits() {
+	stage "$kind guest's own limit"
+	guest 'cd /lib/modules && for f in $(cat null_blk.order); do insmod $f gb=1 memory_backed=0 queue_mode=2 irqmode=0 || exit; done
+		iperf3 -s -D >/dev/null' || fail "no null_blk in the guest"
+	guest_disk limit nullb0
 	say "result $kind limit tcp-guest-to-dom0 $(guest "iperf3 -c 127.0.0.1 -t $seconds -f m" | iperf_rate)"
 	say "result $kind limit udp64-guest-to-dom0 $(udp_rate "guest cat /sys/class/net/lo/statistics/rx_packets" guest iperf3 -c 127.0.0.1 -u -b 0 -l 64)"
 	guest 'killall iperf3; rmmod null_blk'
@@ -147,14 +151,8 @@ net_results() { # PAIR
 }
 
 block_results() { # PAIR
-	local job rw bs depth
 	stage "$kind guest, $1 pair: block"
-	rest
-	while read -r job rw bs depth; do
-		[ -n "$job" ] || continue
-		say "result $kind $1 $job $(guest_fio xvdb "$rw" "$bs" "$depth" $seconds | cut -d ' ' -f 1)"
-		traced "$kind-$1-$job" guest_fio xvdb "$rw" "$bs" "$depth" 2 >/dev/null
-	done <<<"$block_jobs"
+	guest_disk "$1" xvdb
 }
 
 # measure KIND FRONT BACK RESULTS...: a guest with these drivers, and what is asked of it.

@@ -13,6 +13,9 @@ blkd_stat() {
 	sed -n "s/^ *\"$2\": *\([0-9]*\),*$/\1/p" $lab/out/stats.json
 }
 
+# blkd_key KEY: of xvdc's node.
+blkd_key() { xenstore-read "backend/vbd3/$domid/51744/$1" 2>/dev/null; }
+
 # with_target TARGET COMMAND...: as xvdc of the guest, and gone afterwards.
 with_target() {
 	local status=0
@@ -59,6 +62,81 @@ blkd_late() {
 	disk_up xvdc && detach_disk
 }
 
+# --- what hangs keeps nobody waiting ---
+
+# soon SECONDS COMMAND...: succeeds, and within that time.
+soon() {
+	local begun=$EPOCHSECONDS
+	"${@:2}" || return
+	[ $((EPOCHSECONDS - begun)) -le "$1" ] || { echo "$2 took $((EPOCHSECONDS - begun)) s"; return 1; }
+}
+
+# The guest's own disk is served.
+blkd_serves() { soon 10 guest 'dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=20 2>/dev/null' || { echo "xvdb is not served"; return 1; }; }
+
+blkd_comes() { [ "$(blkd_key state)" = 2 ]; }
+
+# A store takes 15 s to be opened, and as long to be closed.
+blkd_hangs() {
+	local attach status=0
+	truncate -s 16M $blkd_files.img
+	timeout 60 xl block-attach guest "$(disk_line "fault:hang=15000:$blkd_files.img" xvdc)" &
+	attach=$!
+	until_ok 10 blkd_comes
+	sleep 1
+	blkd_serves || status=1
+	! xpv-blkctl list | grep -E "^$domid/51744.*hang" || { echo "the disk did not hang"; status=1; }
+	soon 5 xpv-blkctl limit "$domid/xvdb" iops=0 || status=1
+	wait $attach && disk_up xvdc || return
+	timeout 60 xl block-detach guest xvdc &
+	attach=$!
+	sleep 2
+	blkd_serves && soon 5 xpv-blkctl list || status=1
+	wait $attach || { echo "xl block-detach failed"; status=1; }
+	return $status
+}
+
+# One that answers nothing for longer than the toolstack has patience: it says so.
+blkd_silent() {
+	! timeout 100 xl block-attach guest "$(disk_line "fault:hang=25000:null:16M" xvdc)" >$lab/out/silent.log 2>&1 || { echo "a disk that does not answer was attached"; return 1; }
+	cat $lab/out/silent.log
+	grep -q 'script: fault:hang=25000:null:16M: does not answer' $lab/out/silent.log || { echo "xl does not say why"; return 1; }
+	blkd_serves || return
+	# Now it does.
+	sleep 8
+	blkd_left xvdc
+}
+
+# A disk takes 1.5 s for a request, one after the other; behind them more wait in the kernel than it has
+# threads for by itself.
+blkd_stuck() {
+	local status=0
+	make_disk slow irqmode=2 completion_nsec=1500000000 hw_queue_depth=1 || return
+	timeout 60 xl block-attach guest "$(disk_line /dev/slow xvdc)" && disk_up xvdc || return
+	guest_load stuck "fio --name=h --filename=/dev/xvdc --rw=randread --bs=4k --iodepth=12 --ioengine=libaio --direct=1 \
+		--size=64m --time_based --runtime=$load_limit" || return
+	sleep 3
+	soon 5 guest 'dd if=/dev/urandom of=/dev/xvdb bs=4k count=8 conv=fsync 2>/dev/null' || { echo "a flush waits for another disk"; status=1; }
+	blkd_is_followed || status=1
+	guest_load_stop stuck || { echo "fio hangs"; status=1; }
+	guest 'grep -q "err= 0" /tmp/stuck.log' || { echo "fio had errors"; status=1; }
+	until_ok 60 timeout 60 xl block-detach guest xvdc && until_ok 20 no_backend vbd 51744 || { echo "the disk can't be detached"; status=1; }
+	until_ok 20 drop_disk slow || { echo "the disk is still in use"; status=1; }
+	return $status
+}
+
+# The daemon is told to end while a disk has it wait: its successor serves the others soon, though the kernel may
+# not have let the old one go yet.
+blkd_is_followed() {
+	local old=$blkd begun=$EPOCHSECONDS
+	kill "$old"
+	until_ok 20 flock -n /run/xpv-blkd/lock true || { echo "the daemon does not end"; return 1; }
+	echo "it took $((EPOCHSECONDS - begun)) s to let go"
+	[ $((EPOCHSECONDS - begun)) -le 9 ] || return
+	start_blkd && blkd_serves || return
+	wait "$old"
+}
+
 # --- what is wrong is said ---
 
 # The guest has no memory to speak of: it never comes so far as to need some.
@@ -83,6 +161,12 @@ blkd_no_target() {
 	with_target $blkd_files.img true
 }
 
+# blkd_left VDEV: what xl leaves where a disk could not be attached is no disk, and can be detached.
+blkd_left() {
+	guest "! [ -b /dev/$1 ]" || { echo "the guest has $1"; return 1; }
+	timeout 60 xl block-detach guest "$1" || { echo "what is left of $1 can't be detached"; return 1; }
+}
+
 # One writer, or none.
 blkd_in_use() {
 	truncate -s 16M $blkd_files.img
@@ -93,6 +177,7 @@ blkd_second_is_refused() {
 	! timeout 100 xl block-attach guest "$(disk_line $blkd_files.img xvde)" >$lab/out/in-use.log 2>&1 || { echo "two disks write to one file"; return 1; }
 	cat $lab/out/in-use.log
 	grep -q "script: $blkd_files.img: in use" $lab/out/in-use.log || { echo "xl does not say why"; return 1; }
+	blkd_left xvde
 }
 
 # Another's daemon that takes the same disks, and ours not there: the script says so.
@@ -204,6 +289,152 @@ blkd_metrics() {
 	stop_blkd && start_blkd && return $status
 }
 
+# Settings are read again when it is told so; what they concern is offered to the next disk.
+blkd_reread() {
+	local status=0
+	cp /etc/xpv-blkd.conf /tmp/blkd.conf
+	printf '[disk]\nmax_queues = 7\nmax_ring_order = 1\n' >/etc/xpv-blkd.conf
+	kill -HUP "$blkd" && until_ok 5 grep 'settings read again' $lab/out/blkd.log || { echo "it does not say that it read them"; status=1; }
+	truncate -s 16M $blkd_files.img
+	with_target $blkd_files.img blkd_offers 7 1 || status=1
+	# What is wrong changes nothing.
+	printf '[disk]\nmax_queues = 1000\n' >/etc/xpv-blkd.conf
+	kill -HUP "$blkd" && sleep 1
+	with_target $blkd_files.img blkd_offers 7 1 || status=1
+	cp /tmp/blkd.conf /etc/xpv-blkd.conf
+	kill -HUP "$blkd" && sleep 1
+	with_target $blkd_files.img blkd_offers 2 2 || status=1
+	return $status
+}
+
+blkd_offers() { # QUEUES ORDER
+	[ "$(blkd_key multi-queue-max-queues)" = "$1" ] && [ "$(blkd_key max-ring-page-order)" = "$2" ] ||
+		{ echo "it offers $(blkd_key multi-queue-max-queues) queues of order $(blkd_key max-ring-page-order)"; return 1; }
+}
+
+# Limits stay, whether the disk is connected or not, and whoever serves it.
+blkd_limits_stay() {
+	xpv-blkctl limit "$domid/xvdb" iops=5000 bytes=1G && kill_blkd TERM || return
+	until_ok 10 blkd_has_limits || { xpv-blkctl list --json; echo "the limits are gone"; return 1; }
+	xpv-blkctl limit "$domid/xvdb" iops=0 bytes=0
+}
+
+blkd_has_limits() { xpv-blkctl list --json | grep -q '"limit_iops": *5000' && xpv-blkctl list --json | grep -q '"limit_bytes": *1073741824'; }
+
+# A partition that does not begin where its disk's units do says where they do.
+blkd_aligned() {
+	local loop want status=0
+	truncate -s 16M $blkd_files.parts
+	printf '\0\0\0\0\203\0\0\0\077\0\0\0\0\100\0\0' | dd of=$blkd_files.parts bs=1 seek=446 conv=notrunc 2>/dev/null
+	printf '\125\252' | dd of=$blkd_files.parts bs=1 seek=510 conv=notrunc 2>/dev/null
+	modprobe loop max_part=4 && loop=$(losetup -f) && losetup -P "$loop" $blkd_files.parts || { echo "no loop device"; return 1; }
+	want=$(cat "/sys/class/block/${loop##*/}p1/discard_alignment")
+	[ "${want:-0}" != 0 ] || { echo "the partition is aligned"; status=1; }
+	with_target "${loop}p1" blkd_says_alignment "$want" || status=1
+	losetup -d "$loop"
+	return $status
+}
+
+blkd_says_alignment() {
+	[ "$(blkd_key discard-alignment)" = "$1" ] || { echo "discard-alignment is $(blkd_key discard-alignment), not $1"; return 1; }
+	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=64k --size=4m --ioengine=psync --direct=1' >/dev/null || { echo "discarding failed"; return 1; }
+}
+
+# A file system that is full is an error, and not for ever.
+blkd_full() {
+	local status=0
+	mount -t tmpfs -o size=4m full /mnt && truncate -s 16M /mnt/full.img || return
+	with_target /mnt/full.img blkd_is_told || status=1
+	umount /mnt || { echo "the file stays open"; status=1; }
+	return $status
+}
+
+blkd_is_told() {
+	! soon 20 guest 'dd if=/dev/urandom of=/dev/xvdc bs=64k count=128 oflag=direct 2>/dev/null' || { echo "a full disk took all"; return 1; }
+	[ "$(blkd_stat xvdc errors)" -gt 0 ] || { echo "no error was counted"; return 1; }
+	guest 'fio --name=t --filename=/dev/xvdc --rw=trim --bs=1m --size=4m --ioengine=psync --direct=1' >/dev/null || return
+	guest 'dd if=/dev/urandom of=/dev/xvdc bs=64k count=4 oflag=direct 2>/dev/null' || { echo "it stays full"; return 1; }
+}
+
+# The kernel's backends in the same dom0, with a disk of their own.
+blkd_beside() {
+	local status=0
+	insmod $lab/modules/xpv-blkback.ko && blkd_beside_one || status=1
+	rmmod xpv-blkback || status=1
+	modprobe xen-blkback && blkd_beside_one || status=1
+	rmmod xen-blkback || status=1
+	return $status
+}
+
+blkd_beside_one() {
+	local status=0
+	timeout 60 xl block-attach guest format=raw,vdev=xvdd,access=rw,target=/dev/nullb1 && disk_up xvdd || return
+	VERIFY_SIZE=2m guest_verify xvdd randwrite 4k && VERIFY_SIZE=2m guest_verify xvdb randwrite 4k || { echo "fio's verification failed"; status=1; }
+	timeout 60 xl block-detach guest xvdd && until_ok 20 no_backend vbd 51760 || { echo "xvdd stays"; status=1; }
+	return $status
+}
+
+# As many queues as the guest has CPUs, all at work.
+blkd_queues() {
+	local node=/local/domain/$domid/device/vbd/51728
+	[ "$(xenstore-read "$node/multi-queue-num-queues")" = 2 ] || { echo "the frontend does not use two queues"; return 1; }
+	[ "$(xpv-blkctl list | awk -v d="$domid/51728" '$1 == d { print $6 }')" = 2 ] || { xpv-blkctl list; echo "two queues are not listed"; return 1; }
+	VERIFY_SIZE=2m guest_verify xvdb randwrite 4k --cpus_allowed=0 && VERIFY_SIZE=2m guest_verify xvdb randwrite 4k --cpus_allowed=1 ||
+		{ echo "fio's verification failed"; return 1; }
+	verify_cpus xvdb || { echo "fio's verification failed with both queues busy"; return 1; }
+}
+
+# --- disks of dom0's own ---
+
+# dom0 is a guest of its own backend, for as long as somebody has to look into an image.
+blkd_local() {
+	local status=0
+	rm -f $blkd_files.img
+	dd if=/dev/urandom of=$blkd_files.img bs=64k count=64 2>/dev/null
+	insmod $lab/modules/xpv-blkfront.ko || return
+	timeout 60 xl block-attach 0 "$(disk_line $blkd_files.img xvdf)" && until_ok 20 test -b /dev/xvdf || { echo "dom0 has no xvdf"; status=1; }
+	xpv-blkctl list
+	cmp /dev/xvdf $blkd_files.img || { echo "dom0 reads other data than the file has"; status=1; }
+	timeout 60 xl block-detach 0 xvdf || { echo "xl block-detach failed"; status=1; }
+	blkd_loader || status=1
+	rmmod xpv-blkfront || { echo "xpv-blkfront does not unload"; status=1; }
+	return $status
+}
+
+# What pygrub does, without what it understands: a boot loader in dom0 reads the guest's kernel off its disk.
+blkd_loader() {
+	local status=0
+	{ printf 'xpv-boots'; head -c 1048567 /dev/zero; } >$blkd_files.boot
+	cat >/tmp/loader <<-'END'
+		#!/bin/sh
+		for arg; do
+			case $arg in --output=*) output=${arg#*=} ;; esac
+			disk=$arg
+		done
+		echo "reads $disk" >/tmp/loader.log
+		[ "$(head -c 9 "$disk")" = xpv-boots ] || exit 1
+		echo "has read $disk" >/tmp/loader.log
+		cp /boot/vmlinux /tmp/loaded
+		printf 'kernel /tmp/loaded\0args panic=-1\0' >"$output"
+	END
+	chmod 755 /tmp/loader
+	cat >/tmp/loads.cfg <<-END
+		name = "loads"
+		type = "pv"
+		memory = 128
+		bootloader = "/tmp/loader"
+		on_crash = "destroy"
+		on_reboot = "destroy"
+		disk = [ '$(disk_line $blkd_files.boot xvda)' ]
+	END
+	timeout 120 xl create -p /tmp/loads.cfg >$lab/out/loads.log 2>&1 || { tail -n 3 $lab/out/loads.log; echo "the guest was not created"; status=1; }
+	grep 'has read /dev/xvd' /tmp/loader.log || { cat /tmp/loader.log; echo "the boot loader did not read dom0's own disk"; status=1; }
+	[ $status = 1 ] || xl destroy loads
+	rm -f /tmp/loaded
+	! xpv-blkctl list | grep "^0/" || { echo "dom0's disk stays"; status=1; }
+	return $status
+}
+
 # --- images that others understand ---
 
 blkd_qcow2_works() {
@@ -257,6 +488,7 @@ blkd_tests() {
 	verdict blkd-no-target blkd_no_target
 	verdict blkd-seen blkd_seen
 	verdict blkd-xentop blkd_xentop
+	verdict blkd-hangs blkd_hangs
 }
 
 blkd_long_tests() {
@@ -269,6 +501,15 @@ blkd_long_tests() {
 	verdict blkd-holes blkd_holes
 	verdict blkd-detach blkd_detach
 	verdict blkd-metrics blkd_metrics
+	verdict blkd-silent blkd_silent
+	verdict blkd-stuck blkd_stuck
+	verdict blkd-reread blkd_reread
+	verdict blkd-limits-stay blkd_limits_stay
+	verdict blkd-aligned blkd_aligned
+	verdict blkd-full blkd_full
+	verdict blkd-beside blkd_beside
+	[ "$front" != linux ] || verdict blkd-queues blkd_queues
+	verdict blkd-local blkd_local
 	verdict blkd-qcow2 blkd_qcow2
 	verdict blkd-firmware-boots blkd_firmware_boots
 }

@@ -26,6 +26,7 @@
 failed=0
 # dom0 has one CPU here.
 BACK_OPTIONS=max_queues=2
+printf '[disk]\nmax_queues = 2\n' >/etc/xpv-blkd.conf
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=3600
 wanted() {
@@ -284,12 +285,16 @@ net_tests() {
 	verdict net-rates net_rates
 	verdict net-payload net_payload 0
 	verdict net-ipv6 net_ipv6
+	# Every day in PV guests alone: how a guest is entered makes no difference to these.
+	[ "$kind" = pv ] || [ -n "${LAB_LONG-}" ] || return 0
 	net_features
 	# In one pairing every day, in all of them in the long run.
 	[ "$pair" = pv:xpv:xpv ] || [ -n "${LAB_LONG-}" ] || return 0
 	net_path
 	net_xdp_tests
 	net_control
+	verdict net-debugfs net_debugfs
+	queues 1 1 >/dev/null
 }
 
 pairing() {
@@ -314,6 +319,7 @@ pairing() {
 		verdict attach-under-load attach_under_load
 		verdict detach-busy-disk detach_busy_disk
 		[[ $back = @(qdisk|blkd) ]] || verdict detach-busy-net detach_busy_net
+		[ "$back" != blkd ] || blkd_tests
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
 		pv:xpv:xpv) attacks attack_backends ;;

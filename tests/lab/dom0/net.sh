@@ -464,7 +464,6 @@ frames_of() {
 
 net_features() {
 	verdict net-queues net_queues
-	verdict net-debugfs net_debugfs
 	verdict net-mtu net_mtu
 	verdict net-back-reload net_back_reload
 	[ -z "${LAB_LONG-}" ] || net_features_long
