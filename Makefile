@@ -133,11 +133,12 @@ $(O)/model/ring: $(wildcard tests/model/*.[ch]) ring/ring.c $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) -Itests/model $(XPV_CFLAGS) -O2 $(filter %.c,$^) -o $@
 
 # Fuzz targets, each with what it is made of: to look for input, to replay what was found, and to count lines.
-fuzzers := blkif net_tx net_rx state request handshake config vdev control
+fuzzers := blkif net_tx net_rx netctl state request handshake config vdev control
 FUZZ_CC ?= clang
 fuzz = $(addprefix $(O)/fuzz/,$(1) $(1)-replay $(1)-lines)
 $(call fuzz,blkif): of := ring/blkif.c ring/check.c
 $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
+$(call fuzz,netctl): of := $(addprefix ring/,netctl.c toeplitz.c ring.c)
 $(call fuzz,state): of := ring/state.c
 $(call fuzz,request): of := $(blkd_core) $(alone) $(URING) -lnbd
 $(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
