@@ -183,13 +183,13 @@ static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
 	follow(dev_get_drvdata(&xb->dev), (enum xpv_state)state);
 }
 
-/* Is @vdev one that this guest's firmware does not emulate as well? */
+/* Is @vdev one that no device model emulates as well? PVH guests have none. */
 static int check_hvm(struct xenbus_device *xb, unsigned int vdev)
 {
 	bool cdrom;
 	char *type;
 
-	if (!xen_hvm_domain())
+	if (!xen_hvm_domain() || xen_pvh_domain())
 		return 0;
 	if (xen_has_pv_and_legacy_disk_devices() && !(vdev >> 28) &&
 	    MAJOR_OF(vdev) != XENVBD_MAJOR)
