@@ -86,7 +86,7 @@ struct xpv_blkback_queue {
 	struct xpv_ring ring;		/* shared is NULL while not connected */
 	struct xpv_blkback_request *free;	/* the first of them */
 	struct xpv_blkback_chain done;		/* requests to unmap */
-	struct xpv_blkback_chain again;		/* discards of which there is more to do */
+	struct xpv_blkback_chain again;		/* discards of which there is more to do, if there is time */
 	struct xpv_blk_limits offered;	/* what rounds to come are held to */
 	struct list_head big;		/* free ones */
 	bool hungry;			/* the thread waits for whatever a completion frees */
@@ -262,9 +262,9 @@ void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
 void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q);
 
 /*
- * Stop serving, wait until all that was taken has been answered, let go of the ring. What was not
- * taken is left there, for another backend; but if there will be none, it is refused.
- * Nothing if not connected. By the device's work.
+ * Stop serving, wait until all that was taken has been answered (discards that are not through, with
+ * an error), let go of the ring. What was not taken is left there, for another backend; but if there
+ * will be none, it is refused. Nothing if not connected. By the device's work.
  */
 void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
 
@@ -307,7 +307,7 @@ void xpv_blkback_refuse(struct xpv_blkback_queue *q);
  */
 u32 xpv_blkback_allowed(struct xpv_blkback_queue *q);
 
-/* It has taken @n; those that move data are in @batch, checked but for indirect segments. */
+/* It has taken @n, or gone on with them; what they move is in @batch, checked but for indirect segments. */
 void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct xpv_blkback_chain *batch);
 
 /* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */

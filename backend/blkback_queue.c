@@ -72,8 +72,9 @@ static void report(struct xpv_blkback_queue *q)
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !chain_empty(&q->done) || !chain_empty(&q->again) ||
-	       kthread_should_stop() || (!chain_empty(&q->starved) && !READ_ONCE(q->hungry));
+	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !chain_empty(&q->done) ||
+	       kthread_should_stop() || (!chain_empty(&q->again) && !q->pause) ||
+	       (!chain_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
 /* ns that the thread may look for a request, 0 for not at all. */
@@ -329,8 +330,8 @@ void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q)
 	if (!q->thread)
 		return;
 	/*
-	 * It takes nothing more from the ring, and ends when nothing is in flight: then all
-	 * that it took has been answered, and no completion touches the queue any more.
+	 * It takes nothing more from the ring, cuts discards short, and ends when nothing is in flight:
+	 * then all that it took has been answered, and no completion touches the queue any more.
 	 */
 	kthread_stop(q->thread);
 	q->thread = NULL;

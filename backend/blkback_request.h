@@ -100,6 +100,19 @@ static inline struct xpv_blkback_request *chain_take(struct xpv_blkback_chain *c
 	return first;
 }
 
+/* Take the first out of @c, or NULL. */
+static inline struct xpv_blkback_request *chain_pop(struct xpv_blkback_chain *c)
+{
+	struct xpv_blkback_request *first = c->first;
+
+	if (!first)
+		return NULL;
+	WRITE_ONCE(c->first, first->next);
+	if (!first->next)
+		c->end = &c->first;
+	return first;
+}
+
 /* Put all of @from behind all of @c. */
 static inline void chain_move(struct xpv_blkback_chain *c, struct xpv_blkback_chain *from)
 {
