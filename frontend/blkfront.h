@@ -22,6 +22,7 @@
 #define XPV_BLKFRONT_H
 
 #include <linux/blk-mq.h>
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -120,10 +121,12 @@ struct xpv_blkfront_dev {
 	unsigned int nr_polled;		/* of the disk's hardware queues, the last ones */
 	struct blk_mq_tag_set tags;
 	struct gendisk *disk;	/* NULL: none */
-	bool added;		/* @disk is registered; written by @add */
+	bool added;		/* @disk is registered; written by @add and @retire */
 	bool settled;		/* no longer on the way to a disk: read by is_ready() */
 
 	struct work_struct add;	/* registers the disk, which reads its partitions */
+	struct work_struct retire;	/* unregisters it while its backend is there to take what is unwritten */
+	struct completion retired;	/* by that */
 	struct work_struct adapt;	/* tells the block layer of changed @limits */
 	struct work_struct fail;	/* closes the device for what @complaint says */
 	const char *complaint;	/* set once, before @fail is first scheduled */
@@ -168,6 +171,7 @@ bool xpv_blkfront_sane_size(u64 sectors);
 int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfront_geometry *geo,
 			   unsigned int depth);
 void xpv_blkfront_disk_add(struct work_struct *work);
+void xpv_blkfront_disk_retire(struct work_struct *work);
 void xpv_blkfront_disk_adapt(struct work_struct *work);
 
 /* Take the disk away from whoever uses it. Its queues are stopped already: nothing waits for the backend. */

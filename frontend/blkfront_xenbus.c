@@ -13,6 +13,8 @@
 #define GOODBYE_MS	5000
 #define GOODBYE_STEP_MS	10
 
+#define RETIRE_STEP	(HZ / 10)	/* from one look at the backend to the next, while the disk is retired */
+
 /* From one connection to the next: a backend that comes and goes all the time doesn't keep us busy. */
 #define PACE	(2 * HZ)
 
@@ -243,6 +245,8 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->add, xpv_blkfront_disk_add);
 	INIT_DELAYED_WORK(&dev->again, again_work);
+	INIT_WORK(&dev->retire, xpv_blkfront_disk_retire);
+	init_completion(&dev->retired);
 	INIT_WORK(&dev->adapt, xpv_blkfront_disk_adapt);
 	INIT_WORK(&dev->fail, fail_work);
 	err = make_queues(dev);
@@ -269,14 +273,42 @@ err_queues:
 	return err;
 }
 
+static unsigned int back_state(struct xpv_blkfront_dev *dev)
+{
+	/* There is none, if the other end of a resume could not be found. */
+	if (!dev->xb->otherend)
+		return XPV_UNKNOWN;
+	return xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN);
+}
+
+/*
+ * A disk that works is taken from its users in peace: what they have written goes to the backend before
+ * we leave it. That may last, and ends early if the backend leaves, of which no watch tells any more, or
+ * if whoever waits here is killed. Nobody has the time if the toolstack has removed the node.
+ */
+static void retire(struct xpv_blkfront_dev *dev)
+{
+	bool works;
+
+	mutex_lock(&dev->lock);
+	works = dev->state == XPV_CONNECTED && !dev->over &&
+		xenbus_exists(XBT_NIL, dev->xb->nodename, "state");
+	if (works)
+		queue_work(system_unbound_wq, &dev->retire);
+	mutex_unlock(&dev->lock);
+
+	while (works && back_state(dev) == XPV_CONNECTED &&
+	       !wait_for_completion_killable_timeout(&dev->retired, RETIRE_STEP))
+		;
+}
+
 /* Until the backend has unmapped everything, so that it all can be freed now, and not for ever. */
 static void wait_goodbye(struct xpv_blkfront_dev *dev)
 {
 	unsigned int ms;
 
-	/* None, if the other end of a resume could not be found. */
-	for (ms = 0; dev->xb->otherend && ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
-		unsigned int back = xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN);
+	for (ms = 0; ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
+		unsigned int back = back_state(dev);
 
 		if (back == XPV_CLOSED || back == XPV_UNKNOWN)
 			break;
@@ -289,6 +321,7 @@ static void remove(struct xenbus_device *xb)
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
 	xpv_blkfront_debugfs_remove(dev);
+	retire(dev);
 	mutex_lock(&dev->lock);
 	finish(dev);
 	mutex_unlock(&dev->lock);
