@@ -37,6 +37,7 @@ struct xpv_blkback_domain {
 	unsigned int devices;		/* that refer to it */
 	domid_t id;
 	atomic_t grants;		/* that stay mapped */
+	atomic_t borrowed;		/* that are mapped for one request each */
 	unsigned int refusals;		/* of more; counted roughly, only changes matter */
 };
 
@@ -64,6 +65,7 @@ struct xpv_blkback_queue {
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
+	u32 borrowed;			/* grants that requests have mapped for themselves alone */
 	struct xpv_poll poll;		/* pauses between requests, if they are of interest */
 	unsigned long pause;		/* jiffies until a limit lets more through; 0: none holds us */
 	bool reported;			/* that the ring is broken */
@@ -322,6 +324,13 @@ void xpv_blkback_domain_put(struct xpv_blkback_domain *dom);
 /* Whether one more grant may stay mapped; then it counts until it is uncharged. Any context. */
 bool xpv_blkback_domain_charge(struct xpv_blkback_domain *dom);
 void xpv_blkback_domain_uncharge(struct xpv_blkback_domain *dom, u32 n);
+
+/*
+ * Whether @n more may be mapped for a request, which a queue's only one @always may; then they count until
+ * they are given back. Any context.
+ */
+bool xpv_blkback_domain_borrow(struct xpv_blkback_domain *dom, u32 n, bool always);
+void xpv_blkback_domain_give_back(struct xpv_blkback_domain *dom, u32 n);
 
 /* How many too many stay mapped, now that fewer may. */
 u32 xpv_blkback_domain_excess(const struct xpv_blkback_domain *dom);

@@ -39,7 +39,7 @@ static void postpone(struct xpv_blkback_request *req)
 	struct xpv_blkback_queue *q = req->queue;
 
 	WRITE_ONCE(q->stats.oo_req, q->stats.oo_req + 1);
-	if (kthread_should_stop() && ++q->tries > LAST_TRIES)
+	if (q->tries > LAST_TRIES)
 		finish(req, -ENOMEM);
 	else
 		chain_add(&q->starved, req);
@@ -57,7 +57,6 @@ static void starve(struct xpv_blkback_request *req)
 	xpv_blkback_release(req);
 	xpv_blkback_unmap(q);
 	req->nr_pages = 0;
-	req->transient = false;
 	req->missing = false;
 	if (q->dev->persistent)
 		xpv_blkback_evict(q, XPV_BATCH_MAX, U64_MAX);
@@ -185,8 +184,8 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 	req->seg = req->req.seg;
 	req->nr_pages = 0;
 	req->described = false;
+	req->borrowed = 0;
 	req->missing = false;
-	req->transient = false;
 }
 
 /* Take @n requests, 0 too, of those that are free. */
@@ -263,8 +262,10 @@ static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 	atomic_add(n, &q->inflight);
 	if (unlikely(READ_ONCE(q->dev->limited)))
 		xpv_blkback_charge(q, n, batch);
-	if (unlikely(starved))
+	if (unlikely(starved)) {
 		chain_move(batch, &q->starved);
+		q->tries += kthread_should_stop();
+	}
 	return n;
 }
 
