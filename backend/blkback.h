@@ -166,6 +166,15 @@ struct xpv_blkback_device {
 	struct xpv_blkback_queue *queue[XPV_BLKBACK_MAX_QUEUES];
 };
 
+/*
+ * The driver was unbound, maybe since the node has gone: whatever is there now is another device's. To
+ * be asked before each write to it, for what we do takes its time.
+ */
+static inline bool xpv_blkback_removed(const struct xpv_blkback_device *dev)
+{
+	return test_bit(XPV_BLKBACK_REMOVED, &dev->news);
+}
+
 /* What a queue is connected by. */
 struct xpv_blkback_ring_info {
 	unsigned int event_channel;

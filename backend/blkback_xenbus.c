@@ -191,6 +191,13 @@ err_disconnect:
 	return err;
 }
 
+static int publish_state(struct xpv_blkback_device *dev, enum xpv_state state)
+{
+	if (xpv_blkback_removed(dev))
+		return -ENODEV;
+	return xenbus_switch_state(dev->xdev, (enum xenbus_state)state);
+}
+
 /* Do what @next takes, and publish it. */
 static int enter(void *data, enum xpv_state next)
 {
@@ -198,8 +205,7 @@ static int enter(void *data, enum xpv_state next)
 	int err = 0;
 
 	if (next == XPV_CONNECTED) {
-		/* Should the node have gone, what is published would make it anew. */
-		err = test_bit(XPV_BLKBACK_REMOVED, &dev->news) ? -ENODEV : connect(dev);
+		err = xpv_blkback_removed(dev) ? -ENODEV : connect(dev);
 	} else if (next == XPV_CLOSED) {
 		disconnect(dev);
 		if (dev->gone) {
@@ -209,15 +215,13 @@ static int enter(void *data, enum xpv_state next)
 			smp_store_release(&dev->done, true);
 		}
 	}
-	if (err)
-		return err;
-	return xenbus_switch_state(dev->xdev, (enum xenbus_state)next);
+	return err ?: publish_state(dev, next);
 }
 
 /* The device can't go on. The frontend sees it, and closes or starts again. */
 static void fail(struct xpv_blkback_device *dev)
 {
-	xenbus_switch_state(dev->xdev, XenbusStateClosing);
+	publish_state(dev, XPV_CLOSING);
 	dev->state = XPV_CLOSING;
 }
 
