@@ -208,8 +208,11 @@ void xpv_blkfront_debugfs_remove(struct xpv_blkfront_dev *dev);
 int xpv_blkfront_queue_open(struct xpv_blkfront_queue *q, unsigned int order);
 /* Room for @depth requests of dev->max_segs; requests may come from then on. */
 int xpv_blkfront_queue_start(struct xpv_blkfront_queue *q, unsigned int depth);
-/* End what was granted and give the memory back. Nobody is left in the queue. Idempotent. */
-void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
+/*
+ * End what was granted and give the memory back. Nobody is left in the queue. Idempotent. False: the
+ * backend keeps some of it mapped, which is lost until it no longer does.
+ */
+bool xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
 
 /*
  * No request gets in any more, no interrupt either, and nothing stays with the backend: its

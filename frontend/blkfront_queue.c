@@ -54,20 +54,55 @@ static int fill(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool, bo
 	return 0;
 }
 
-/* Every grant is back in the pool, but for those that could not be ended and are counted out. */
-static void drain(struct xpv_blkfront_pool *pool)
+/* End a page's grant and free it. False: the backend has it still mapped, it is freed when it no longer is. */
+static bool end_page(struct xpv_blkfront_grant *g)
 {
+	if (likely(gnttab_try_end_foreign_access(g->gref))) {
+		free_page((unsigned long)g->addr);
+		return true;
+	}
+	gnttab_end_foreign_access(g->gref, virt_to_page(g->addr));
+	return false;
+}
+
+/*
+ * Every grant is back in the pool, but for those that could not be ended and are counted out. Returns
+ * whether the backend has let go of all pages.
+ */
+static bool drain(struct xpv_blkfront_pool *pool)
+{
+	bool ended = true;
+
 	while (pool->nr_free) {
 		struct xpv_blkfront_grant *g = &pool->free[--pool->nr_free];
 
-		/* A page that the backend has still mapped is freed when it no longer is. */
 		if (g->addr)
-			gnttab_end_foreign_access(g->gref, virt_to_page(g->addr));
+			ended &= end_page(g);
 		else
 			gnttab_free_grant_reference(g->gref);
 	}
 	kvfree(pool->free);
 	memset(pool, 0, sizeof(*pool));
+	return ended;
+}
+
+/* The same for the ring. */
+static bool drop_ring(struct xpv_blkfront_queue *q)
+{
+	bool ended = true;
+	unsigned int i;
+
+	if (!q->page)
+		return true;
+	for (i = 0; i < q->nr_pages; i++) {
+		if (gnttab_try_end_foreign_access(q->gref[i]))
+			q->gref[i] = INVALID_GRANT_REF;
+		else
+			ended = false;
+	}
+	/* Sees to those that are left. */
+	xenbus_teardown_ring(&q->page, q->nr_pages, q->gref);
+	return ended;
 }
 
 static irqreturn_t interrupt(int irq, void *arg)
@@ -193,16 +228,17 @@ void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev)
 	blk_mq_kick_requeue_list(dev->disk->queue);
 }
 
-void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q)
+bool xpv_blkfront_queue_close(struct xpv_blkfront_queue *q)
 {
+	bool ended;
+
 	xpv_ring_detach(&q->ring);
-	drain(&q->tables);
-	drain(&q->data);
+	ended = drain(&q->tables);
+	ended &= drain(&q->data);
 	kvfree(q->held);
 	q->held = NULL;
 	kvfree(q->shadow);
 	q->shadow = NULL;
 	q->depth = 0;
-	if (q->page)
-		xenbus_teardown_ring(&q->page, q->nr_pages, q->gref);
+	return drop_ring(q) && ended;
 }

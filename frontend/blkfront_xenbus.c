@@ -27,20 +27,31 @@ static void disconnect(struct xpv_blkfront_dev *dev)
 	xpv_blkfront_disk_kill(dev);
 }
 
-/* Memory that was granted goes when the backend has let go of it, or has had its time for that. */
-static void give_back(struct xpv_blkfront_dev *dev)
+/*
+ * Memory that was granted goes when the backend has let go of it, or has had its time for that. Returns
+ * whether it has.
+ */
+static bool give_back(struct xpv_blkfront_dev *dev)
 {
 	struct xpv_blkfront_queue *q;
+	bool ended = true;
 
 	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++)
-		xpv_blkfront_queue_close(q);
+		ended &= xpv_blkfront_queue_close(q);
+	return ended;
 }
 
-/* The backend has let go of everything: ask it for another connection, which what is unanswered waits for. */
+/*
+ * The backend has let go of everything: ask it for another connection, which what is unanswered waits for. One
+ * that has not is asked for none, each of which would cost us more memory.
+ */
 static int start_again(struct xpv_blkfront_dev *dev)
 {
 	xpv_blkfront_stop(dev, true);
-	give_back(dev);
+	if (!give_back(dev)) {
+		dev_warn(&dev->xb->dev, "backend keeps pages mapped\n");
+		return -EBUSY;
+	}
 	dev->begun = jiffies;
 	return xenbus_switch_state(dev->xb, XenbusStateInitialising);
 }
