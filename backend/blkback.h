@@ -318,8 +318,8 @@ void xpv_blkback_refuse(struct xpv_blkback_queue *q);
  */
 u32 xpv_blkback_allowed(struct xpv_blkback_queue *q);
 
-/* It has taken @n, or gone on with them; what they move is in @batch, checked but for indirect segments. */
-void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct xpv_blkback_chain *batch);
+/* It has taken @n of them, or gone on with as many; and @sectors are moved, by these or by earlier ones. */
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, u64 sectors);
 
 /* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
 void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);

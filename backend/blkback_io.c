@@ -139,7 +139,7 @@ static u32 discard_more(struct xpv_blkback_queue *q, u32 most)
 			discard(req);
 	}
 	if (unlikely(READ_ONCE(q->dev->limited)))
-		xpv_blkback_charge(q, n, &pieces);
+		xpv_blkback_charge(q, n, 0);
 	return n;
 }
 
@@ -218,6 +218,18 @@ static void put_free(struct xpv_blkback_queue *q, struct xpv_blkback_request *re
 	spin_unlock_irq(&q->lock);
 }
 
+/* The sectors that @batch moves. Of indirect requests it is not known yet. */
+static u64 moved(const struct xpv_blkback_chain *batch)
+{
+	const struct xpv_blkback_request *req;
+	u64 n = 0;
+
+	for (req = batch->first; req; req = req->next)
+		if (req->req.op != XPV_BLK_DISCARD)
+			n += req->req.nr_sectors;
+	return n;
+}
+
 /*
  * What this round is about: the starved if there are any, for others would take from them what
  * they wait for; else what is on the ring. Returns how many came off the ring.
@@ -261,7 +273,7 @@ static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 	}
 	atomic_add(n, &q->inflight);
 	if (unlikely(READ_ONCE(q->dev->limited)))
-		xpv_blkback_charge(q, n, batch);
+		xpv_blkback_charge(q, n, moved(batch));
 	if (unlikely(starved)) {
 		chain_move(batch, &q->starved);
 		q->tries += kthread_should_stop();
@@ -322,6 +334,7 @@ static bool undescribed(const struct xpv_blkback_request *req)
 static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
+	u64 sectors = 0;
 	int err;
 
 	for (req = batch->first; req && !undescribed(req); req = req->next)
@@ -344,9 +357,12 @@ static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batc
 				finish(req, err);
 				continue;
 			}
+			sectors += req->req.nr_sectors;
 		}
 		chain_add(batch, req);
 	}
+	if (unlikely(READ_ONCE(q->dev->limited)))
+		xpv_blkback_charge(q, 0, sectors);
 }
 
 /* Map the data of all of @batch. What is left in it can go to the disk. */
