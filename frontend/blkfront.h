@@ -222,6 +222,8 @@ bool xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
 void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again);
 /* The first half of that: no request gets in, submitters wait. Answers are taken still. */
 void xpv_blkfront_halt(struct xpv_blkfront_dev *dev);
+/* The backend owes no answers, or is not connected. The device's lock is held. */
+bool xpv_blkfront_idle(struct xpv_blkfront_dev *dev);
 void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev);
 
 /* One more grant for @pool, which is below its maximum. The queue's lock is held, or nobody else is there. */

@@ -200,6 +200,24 @@ void xpv_blkfront_halt(struct xpv_blkfront_dev *dev)
 	shut(dev, BLK_STS_RESOURCE);
 }
 
+bool xpv_blkfront_idle(struct xpv_blkfront_dev *dev)
+{
+	struct xpv_blkfront_queue *q;
+	u32 n = 0;
+
+	lockdep_assert_held(&dev->lock);
+	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
+		/* Those who would look for its answers may be frozen. */
+		if (q->live && q->polled)
+			xpv_blkfront_reap(q);
+		spin_lock_irq(&q->lock);
+		if (q->live)
+			n += xpv_front_inflight(&q->ring);
+		spin_unlock_irq(&q->lock);
+	}
+	return !n;
+}
+
 void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again)
 {
 	struct xpv_blkfront_queue *q;

@@ -13,6 +13,9 @@
 #define GOODBYE_MS	5000
 #define GOODBYE_STEP_MS	10
 
+/* How long the guest is kept from being suspended while requests are on their way. xl waits for a minute. */
+#define LAST_ANSWERS_MS	10000
+
 #define RETIRE_STEP	(HZ / 10)	/* from one look at the backend to the next, while the disk is retired */
 
 /* From one connection to the next: a backend that comes and goes all the time doesn't keep us busy. */
@@ -351,6 +354,28 @@ static void remove(struct xenbus_device *xb)
 }
 
 /*
+ * The guest is about to stop, and will run elsewhere while this backend still does what it finds on the
+ * ring: later than what is issued there again, if the backend takes its time, as it does by a limit. So
+ * nothing is to be found, if it can be had; users are frozen already. Requests that come all the same
+ * are not halted: should the guest not be suspended after all, nobody would tell us.
+ */
+static int suspend(struct xenbus_device *xb)
+{
+	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
+	unsigned int ms;
+	bool idle = false;
+
+	for (ms = 0; !idle && ms < LAST_ANSWERS_MS; ms += GOODBYE_STEP_MS) {
+		mutex_lock(&dev->lock);
+		idle = xpv_blkfront_idle(dev);
+		mutex_unlock(&dev->lock);
+		if (!idle)
+			msleep(GOODBYE_STEP_MS);
+	}
+	return 0;
+}
+
+/*
  * The guest runs again, elsewhere or from a file: backend, grants and event channels are new
  * ones. The disk stays, its requests wait, and those the old backend has not answered
  * are issued to the new one.
@@ -390,6 +415,7 @@ struct xenbus_driver xpv_blkfront_driver = {
 	.ids = ids,
 	.probe = probe,
 	.remove = remove,
+	.suspend = suspend,
 	.resume = resume,
 	.otherend_changed = otherend_changed,
 	.is_ready = is_ready,

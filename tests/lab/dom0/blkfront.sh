@@ -293,17 +293,31 @@ block_detach_unconnected() {
 
 unconnected_closed() { [ "$(front_node 51824/state)" = 6 ]; }
 
+suspended() { xl list | awk '$1 == "guest" && substr($5, 4, 1) == "s" { found = 1 } END { exit !found }'; }
+
+# Nothing is on the ring when the guest has stopped, though a limit holds it up.
+ring_left_empty() {
+	until_ok 60 suspended || { echo "the guest was not seen suspended"; return 1; }
+	[ "$(shown_sum 51728 req_prod)" = "$(shown_sum 51728 answered)" ] || { shown 51728; return 1; }
+}
+
 block_save() {
+	local saving status=0 limit=/sys/bus/xen-backend/devices/vbd-$domid-51728/limit_iops
 	guest_load steady "$(steady_job xvdb)" || return
+	[ "$back" != xpv ] || echo 20 >"$limit" || return
 	sleep 2
-	timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl save failed"; return 1; }
+	timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 &
+	saving=$!
+	[ "$back" != xpv ] || ring_left_empty || status=1
+	wait $saving || { tail -n 3 $lab/out/xl.log; echo "xl save failed"; return 1; }
 	timeout 200 xl restore /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl restore failed"; return 1; }
 	rm -f /tmp/guest.save
 	domid=$(xl domid guest)
 	until_ok 20 front_is 4 || { echo "frontend in state $(front_node 51728/state)"; return 1; }
 	# The guest's agent has lost its watch: it starts with a new one.
 	GUEST_LIMIT=30 guest true || { echo "the agent does not answer"; return 1; }
-	moves && steady_end
+	moves && steady_end || return
+	[ $status = 0 ] || { echo "requests were on the ring of a guest that had stopped"; return 1; }
 }
 
 unbind_xvdb='echo vbd-51728 >/sys/bus/xen/drivers/xpv-vbd/unbind'
