@@ -182,6 +182,13 @@ struct xpv_blkback_ring_info {
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
 };
 
+/* What the frontend chose of that which was offered, for the device as a whole. */
+struct xpv_blkback_choice {
+	unsigned int queues;
+	bool persistent;
+	int order;			/* of each ring, for xpv_blkback_read_ring() */
+};
+
 /* blkback_main.c APIs: module parameters. */
 
 extern unsigned int xpv_blkback_max_queues;
@@ -201,6 +208,14 @@ void xpv_blkback_unregister(void);
 
 /* Have the device's work see to @news. Any context; @dev is not freed meanwhile. */
 void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news);
+
+/* blkback_handshake.c APIs: by the device's work. */
+
+/* What the frontend chose, and its layout of requests for the device. 0 or -errno: it can't be that. */
+int xpv_blkback_negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_choice *choice);
+
+/* The queue's ring that is told in folder @dir, of @order as it was chosen. 0 or -errno. */
+int xpv_blkback_read_ring(const char *dir, int order, struct xpv_blkback_ring_info *info);
 
 /* blkback_disk.c APIs: by the device's work. */
 

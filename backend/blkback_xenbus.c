@@ -33,84 +33,6 @@ static struct workqueue_struct *works;
 /* Reclaim goes on for as long as it takes, and calls all the time. */
 #define SQUEEZE_INTERVAL	(HZ / 10)
 
-#define NO_ORDER	INT_MAX		/* there is no `ring-page-order` */
-
-/* What the frontend chose for the device as a whole. */
-struct choice {
-	unsigned int queues;
-	bool persistent;
-	int order;			/* of each ring, or NO_ORDER */
-};
-
-/* The number of grant @i of the ring; @name is where it is. */
-static int read_gref(const char *dir, const char *name, struct xpv_blkback_ring_info *info,
-		     unsigned int i)
-{
-	return xenbus_scanf(XBT_NIL, dir, name, "%u", &info->gref[i]) == 1 ? 0 : -EINVAL;
-}
-
-/* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
-static int read_ring(const char *dir, int order, struct xpv_blkback_ring_info *info)
-{
-	unsigned int i;
-	int err;
-
-	if (xenbus_scanf(XBT_NIL, dir, "event-channel", "%u", &info->event_channel) != 1)
-		return -EINVAL;
-	if (order == NO_ORDER) {
-		info->pages = 1;
-		return read_gref(dir, "ring-ref", info, 0);
-	}
-	info->pages = 1u << order;
-	for (i = 0; i < info->pages; i++) {
-		char name[sizeof("ring-ref") + 10];
-
-		snprintf(name, sizeof(name), "ring-ref%u", i);
-		err = read_gref(dir, name, info, i);
-		if (err && !order)
-			err = read_gref(dir, "ring-ref", info, 0);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* The size of all its rings, NO_ORDER if the frontend says nothing of it, or -EINVAL. */
-static int read_order(const char *front)
-{
-	unsigned int order;
-	int err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
-
-	if (err == -ENOENT)
-		return NO_ORDER;
-	return err == 1 && order <= xpv_blkback_max_ring_order ? (int)order : -EINVAL;
-}
-
-/* What the frontend chose of that which was offered. Each node is read once. */
-static int negotiate(struct xpv_blkback_device *dev, struct choice *choice)
-{
-	const char *front = dev->front_node;
-	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
-	int err;
-
-	if (IS_ERR(protocol)) {
-		if (PTR_ERR(protocol) != -ENOENT)
-			return PTR_ERR(protocol);
-		protocol = NULL;
-	}
-	err = xpv_blk_abi(protocol, &dev->abi);
-	kfree(protocol);
-	if (err)
-		return err;
-	choice->queues = xenbus_read_unsigned(front, "multi-queue-num-queues", 1);
-	if (!choice->queues || choice->queues > dev->max_queues)
-		return -EINVAL;
-	choice->persistent = READ_ONCE(xpv_blkback_persistent) &&
-			     xenbus_read_unsigned(front, "feature-persistent", 0);
-	choice->order = read_order(front);
-	return choice->order < 0 ? choice->order : 0;
-}
-
 static void disconnect(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
@@ -122,13 +44,13 @@ static void disconnect(struct xpv_blkback_device *dev)
 }
 
 /* Queue @i, of those in @choice. With several, each has a folder. */
-static int connect_queue(struct xpv_blkback_device *dev, const struct choice *choice,
+static int connect_queue(struct xpv_blkback_device *dev, const struct xpv_blkback_choice *choice,
 			 unsigned int i)
 {
 	struct xpv_blkback_ring_info info;
 	char *dir = choice->queues == 1 ? kstrdup(dev->front_node, GFP_KERNEL) :
 		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->front_node, i);
-	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
+	int err = dir ? xpv_blkback_read_ring(dir, choice->order, &info) : -ENOMEM;
 
 	kfree(dir);
 	if (err)
@@ -144,7 +66,7 @@ static int connect_queue(struct xpv_blkback_device *dev, const struct choice *ch
 	return xpv_blkback_queue_connect(dev->queue[i], &info);
 }
 
-static int connect_queues(struct xpv_blkback_device *dev, const struct choice *choice)
+static int connect_queues(struct xpv_blkback_device *dev, const struct xpv_blkback_choice *choice)
 {
 	int err = 0;
 
@@ -159,10 +81,10 @@ static int connect_queues(struct xpv_blkback_device *dev, const struct choice *c
 
 static int connect(struct xpv_blkback_device *dev)
 {
-	struct choice choice;
+	struct xpv_blkback_choice choice;
 	int err;
 
-	err = negotiate(dev, &choice);
+	err = xpv_blkback_negotiate(dev, &choice);
 	if (err) {
 		complain(dev, err, "reading %s", dev->front_node);
 		return err;
