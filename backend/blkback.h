@@ -141,6 +141,7 @@ struct xpv_blkback_device {
 	enum xpv_state front;		/* the peer's, as last followed */
 	bool gone;			/* the frontend, for good */
 	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
+	unsigned long retry;		/* jiffies before which no other connection is tried */
 	struct xpv_bdev disk;		/* opened once, kept until the device goes */
 	struct xpv_blk_limits limits;	/* the disk's, as published */
 	struct xpv_blkback_narrow narrow;	/* the queues', which are connected while there is a disk */

@@ -33,6 +33,13 @@ static struct workqueue_struct *works;
 /* Reclaim goes on for as long as it takes, and calls all the time. */
 #define SQUEEZE_INTERVAL	(HZ / 10)
 
+/*
+ * Connections that fail are tried once a second, but so many at once: those who map a ring log each
+ * that can't be mapped, and a peer can say that it has one as often as it likes.
+ */
+#define RETRY_PACE	HZ
+#define RETRY_BURST	16
+
 static void disconnect(struct xpv_blkback_device *dev)
 {
 	unsigned int i;
@@ -113,6 +120,16 @@ err_disconnect:
 	return err;
 }
 
+/* A connection has failed: it counts against those to come. */
+static void pace(struct xpv_blkback_device *dev)
+{
+	unsigned long oldest = jiffies - RETRY_BURST * RETRY_PACE;
+
+	if (time_before(dev->retry, oldest))
+		dev->retry = oldest;
+	dev->retry += RETRY_PACE;
+}
+
 static int publish_state(struct xpv_blkback_device *dev, enum xpv_state state)
 {
 	if (xpv_blkback_removed(dev))
@@ -128,6 +145,8 @@ static int enter(void *data, enum xpv_state next)
 
 	if (next == XPV_CONNECTED) {
 		err = xpv_blkback_removed(dev) ? -ENODEV : connect(dev);
+		if (err)
+			pace(dev);
 	} else if (next == XPV_CLOSED) {
 		disconnect(dev);
 		if (dev->gone) {
@@ -150,8 +169,9 @@ static void fail(struct xpv_blkback_device *dev)
 /* Every change of the state goes this way, or by fail(). */
 static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 {
-	/* With no disk yet there is nothing to connect to: the script will come. */
-	if (target == XPV_CONNECTED && !dev->disk.bdev)
+	/* With no disk yet there is nothing to connect to: the script will come. Or it is too soon. */
+	if (target == XPV_CONNECTED && dev->state != XPV_CONNECTED &&
+	    (!dev->disk.bdev || time_after(dev->retry, jiffies)))
 		target = XPV_INIT_WAIT;
 	if (xpv_walk_state(&dev->state, target, enter, dev))
 		fail(dev);
@@ -239,6 +259,20 @@ static void leave(struct xpv_blkback_device *dev)
 	set_state(dev, XPV_CLOSED);
 }
 
+/* A frontend that has its rings ready waits for nothing but the time. */
+static void retry(struct xpv_blkback_device *dev)
+{
+	long left = dev->retry - jiffies;
+
+	if (dev->state != XPV_INIT_WAIT || !dev->disk.bdev ||
+	    xpv_back_target(dev->state, dev->front) != XPV_CONNECTED)
+		return;
+	if (left > 0)
+		queue_delayed_work(works, &dev->work, left);
+	else
+		set_state(dev, XPV_CONNECTED);
+}
+
 static void free_device(struct xpv_blkback_device *dev)
 {
 	struct xenbus_device *xdev = dev->xdev;
@@ -291,6 +325,7 @@ static void see_to_news(struct work_struct *work)
 	if (news & (BIT(XPV_STATES) - 1))
 		follow(dev, news);
 	leave(dev);
+	retry(dev);
 	if (dev->state == XPV_CONNECTED) {
 		xpv_blkback_disk_resize(dev);
 		/* Nobody tells us. All devices look at once, so that the CPU wakes once. */
@@ -383,6 +418,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
 	dev->squeezed = jiffies;
+	dev->retry = jiffies;
 	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
