@@ -6,12 +6,12 @@
  */
 #include "netback.h"
 
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include <xpv_flow.h>
 
 struct xpv_netback_hash {
-	struct rcu_head rcu;
 	bool toeplitz;			/* else the guest leaves the choice to us */
 	u32 types;			/* bits of XPV_NET_HASH_*; 0: so it does */
 	u32 size;			/* entries in use of queue[]; 0: the hash modulo the queues */
@@ -36,10 +36,13 @@ static void replace(struct xpv_netback *vif, struct xpv_netback_hash *new)
 {
 	struct xpv_netback_hash *old = current_of(vif);
 
-	/* Pairs with the rcu_dereference_bh() of senders: what they find is complete. */
+	/* Pairs with the rcu_dereference*() of senders: what they find is complete. */
 	rcu_assign_pointer(vif->hash, new);
-	if (old)
-		kfree_rcu(old, rcu);
+	if (!old)
+		return;
+	/* Waits, so that a guest which asks without end has one of them to be freed, not thousands. */
+	synchronize_net();
+	kfree(old);
 }
 
 static u32 set_algorithm(struct xpv_netback_hash *h, u32 algorithm)
