@@ -162,15 +162,31 @@ u8 __xpv_netback_hash(const struct xpv_netback *vif, const struct sk_buff *skb, 
 }
 
 /* What has no hash is no flow that could be out of order: it has hash 0, like a card's would. */
+static u32 queue_by(const struct xpv_netback_hash *h, const struct sk_buff *skb, u32 queues)
+{
+	u32 hash = 0;
+
+	hash_by(h, skb, &hash);
+	return h->size ? h->queue[hash % h->size] : hash % queues;
+}
+
+/* A packet socket that goes round the queueing discipline asks with softirqs on. */
 u16 xpv_netback_select_queue(struct net_device *dev, struct sk_buff *skb,
 			     struct net_device *upper)
 {
 	const struct xpv_netback *vif = netdev_priv(dev);
-	const struct xpv_netback_hash *h = rcu_dereference_bh(vif->hash);
-	u32 hash = 0;
+	const struct xpv_netback_hash *h;
+	bool chosen = false;
+	u32 queue = 0;
 
-	if (!h || !h->toeplitz || !h->types)
+	if (likely(!rcu_access_pointer(vif->hash)))
 		return netdev_pick_tx(dev, skb, upper);
-	hash_by(h, skb, &hash);
-	return (u16)(h->size ? h->queue[hash % h->size] : hash % dev->real_num_tx_queues);
+	rcu_read_lock();
+	h = rcu_dereference(vif->hash);
+	if (h && h->toeplitz && h->types) {
+		queue = queue_by(h, skb, dev->real_num_tx_queues);
+		chosen = true;
+	}
+	rcu_read_unlock();
+	return chosen ? (u16)queue : netdev_pick_tx(dev, skb, upper);
 }
