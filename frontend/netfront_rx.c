@@ -369,6 +369,14 @@ static void refill(struct xpv_netfront_queue *q)
 		notify_remote_via_irq(rx->channel->irq);
 }
 
+/* Poll on. With one channel for both, no event tells of answers meanwhile. */
+static int poll_on(struct xpv_netfront_queue *q, int budget)
+{
+	if (unlikely(q->rx.channel->serves & XPV_NETFRONT_TX))
+		napi_schedule(&q->tx.napi);
+	return budget;
+}
+
 int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 {
 	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, rx.napi);
@@ -388,10 +396,8 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 		if (n)
 			WRITE_ONCE(rx->channel->worked, true);
 		refill(q);
-		if (done == budget)
-			return done;
-		if (xpv_moderation_linger(&rx->moderation, done))
-			return budget;
+		if (done == budget || xpv_moderation_linger(&rx->moderation, done))
+			return poll_on(q, budget);
 		ahead = xpv_moderation_ahead(&rx->moderation, done);
 		if (xpv_front_rearm(&rx->ring, ahead) < ahead)
 			break;
