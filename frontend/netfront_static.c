@@ -117,11 +117,13 @@ void xpv_netfront_begin_static(struct xpv_netfront_queue *q)
 	if (xpv_netfront_ask_ctl(q->front, XPV_NET_CTL_GET_GREFS, q->id, 0, 0, &most))
 		return;
 	wanted = min(wanted, most);
-	if (wanted <= XPV_NETFRONT_SLOTS || gnttab_alloc_grant_references(SPARE_GRANTS, &spare))
+	if (wanted <= XPV_NETFRONT_SLOTS ||
+	    gnttab_alloc_grant_references(SPARE_GRANTS + wanted, &spare))
 		return;
+	/* There are as many. Nobody is to lack them while we wait for the backend. */
+	gnttab_free_grant_references(spare);
 	begin_tx(q);
 	begin_rx(q, wanted - XPV_NETFRONT_SLOTS);
-	gnttab_free_grant_references(spare);
 }
 
 void xpv_netfront_release_static(struct xpv_netfront_queue *q)
