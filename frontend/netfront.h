@@ -193,6 +193,7 @@ struct xpv_netfront_rx {
 	struct napi_struct napi;
 	struct xpv_moderation moderation;
 	struct delayed_work refill;	/* polls again when there was no memory for buffers */
+	struct xpv_netfront_lot *late;	/* instead of lot: the backend has not answered; ctl.lock */
 	void *shared;			/* the ring's page */
 	grant_ref_t ring_ref;
 };
