@@ -63,7 +63,7 @@ static void begin_tx(struct xpv_netfront_queue *q)
 		err = add(q, NULL, c->ref, c->pages);
 	if (err) {
 		if (c == &tx->kept && !undecided(err))
-			xpv_netfront_free_copies(c);
+			xpv_netfront_free_copies(q, c);
 		return;
 	}
 	/* What is on its way from the others stays there. */
@@ -73,10 +73,10 @@ static void begin_tx(struct xpv_netfront_queue *q)
 	__netif_tx_unlock_bh(txq);
 }
 
-static void free_lot(struct xpv_netfront_lot *lot)
+static void free_lot(struct xpv_netfront *np, struct xpv_netfront_lot *lot)
 {
 	while (lot->n--)
-		gnttab_end_foreign_access(lot->buf[lot->n].gref, lot->buf[lot->n].page);
+		xpv_netfront_end_grant(np, lot->buf[lot->n].gref, lot->buf[lot->n].page);
 	kvfree(lot);
 }
 
@@ -90,7 +90,7 @@ static struct xpv_netfront_lot *make_lot(struct xpv_netfront *np, u32 n)
 		struct xpv_netfront_rxbuf *buf = &lot->buf[lot->n];
 
 		if (xpv_netfront_show(np, &buf->page, &buf->gref, false)) {
-			free_lot(lot);
+			free_lot(np, lot);
 			return NULL;
 		}
 		buf->kept = lot->n + 1;
@@ -111,7 +111,7 @@ static void begin_rx(struct xpv_netfront_queue *q, u32 n)
 	if (undecided(err))
 		q->rx.late = lot;
 	else if (err)
-		free_lot(lot);
+		free_lot(q->front, lot);
 	else
 		/* Pairs with the address dependency of rx.napi, which it belongs to from here on. */
 		smp_store_release(&q->rx.lot, lot);
@@ -139,10 +139,10 @@ void xpv_netfront_begin_static(struct xpv_netfront_queue *q)
 void xpv_netfront_release_static(struct xpv_netfront_queue *q)
 {
 	if (q->rx.lot)
-		free_lot(q->rx.lot);
+		free_lot(q->front, q->rx.lot);
 	q->rx.lot = NULL;
 	if (q->rx.late)
-		free_lot(q->rx.late);
+		free_lot(q->front, q->rx.late);
 	q->rx.late = NULL;
 }
 

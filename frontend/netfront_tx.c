@@ -277,23 +277,22 @@ int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
 }
 
 /* The connection is over and so is the packet. */
-static void abandon(struct sk_buff *skb, grant_ref_t gref)
+static void abandon(struct xpv_netfront *np, struct sk_buff *skb, grant_ref_t gref)
 {
-	if (!gnttab_try_end_foreign_access(gref))
-		xpv_netfront_linger(skb, gref);
+	xpv_netfront_end_skb_grant(np, gref, skb);
 	if (!--*xpv_netfront_left(skb))
 		kfree_skb(skb);
 }
 
 /* Its page is free when the backend lets go of it too. */
-static void abandon_frame(struct xdp_frame *frame, grant_ref_t gref)
+static void abandon_frame(struct xpv_netfront *np, struct xdp_frame *frame, grant_ref_t gref)
 {
 	struct page *page = virt_to_page(frame->data);
 
 	/* With a second reference a pool gives up its claim to the page. */
 	get_page(page);
 	xdp_return_frame(frame);
-	gnttab_end_foreign_access(gref, page);
+	xpv_netfront_end_grant(np, gref, page);
 }
 
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
@@ -301,16 +300,16 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 	struct xpv_netfront_tx *tx = &q->tx;
 	u32 i;
 
-	xpv_netfront_free_copies(&tx->kept);
-	xpv_netfront_free_copies(&tx->own);
+	xpv_netfront_free_copies(q, &tx->kept);
+	xpv_netfront_free_copies(q, &tx->own);
 	tx->mapped = false;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++) {
 		struct xpv_netfront_txslot *slot = &tx->slot[i];
 
 		if (slot->state == XPV_NETFRONT_GRANTED)
-			abandon(slot->skb, tx->gref[i]);
+			abandon(q->front, slot->skb, tx->gref[i]);
 		else if (slot->state == XPV_NETFRONT_FRAME)
-			abandon_frame(slot->frame, tx->gref[i]);
+			abandon_frame(q->front, slot->frame, tx->gref[i]);
 		else if (tx->gref[i] != INVALID_GRANT_REF)
 			gnttab_free_grant_reference(tx->gref[i]);
 		tx->gref[i] = INVALID_GRANT_REF;
