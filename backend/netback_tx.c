@@ -35,8 +35,6 @@
 #define PACKET_COPIES	(2 * XPV_NET_MAX_SLOTS)
 /* A window is as short as the scheduler's delays; so much the in-tree driver lets pass at once. */
 #define SAVED_CREDIT	131072u
-/* As TCP has it: less would turn one packet into thousands. */
-#define MIN_GSO_SIZE	8u
 
 static_assert(XPV_NET_MAX_SLOTS <= MAX_SKB_FRAGS + 1, "a slot each fits");
 static_assert(XPV_NET_MAX_PACKET <= MAX_SKB_FRAGS * PAGE_SIZE, "as densely as can be fits");
@@ -308,8 +306,6 @@ static int describe(struct sk_buff *skb, const struct xpv_net_txpkt *pkt)
 	if (pkt->gso_type != XPV_NET_GSO_NONE) {
 		struct skb_shared_info *info = skb_shinfo(skb);
 
-		if (pkt->gso_size < MIN_GSO_SIZE)
-			return -EINVAL;
 		/* Whoever uses these looks at the headers first, and counts for himself. */
 		info->gso_type = SKB_GSO_DODGY |
 			(pkt->gso_type == XPV_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
