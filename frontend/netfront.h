@@ -132,7 +132,7 @@ struct xpv_netfront_tx {
 	bool mapped;			/* the backend keeps what *copies points to mapped */
 	u16 free_ids;			/* entries of free_id[] */
 	u16 extras;			/* slots of extras that are not answered */
-	u32 waiting;			/* packets whose skb or frame waits for its last answer */
+	u32 waiting;			/* packets whose skb or frame waits for its last answer; messages */
 	struct xpv_netfront_copies *copies;	/* &own, or &kept */
 	u16 free_id[XPV_NETFRONT_SLOTS];
 	struct xpv_netfront_txslot slot[XPV_NETFRONT_SLOTS];

@@ -11,23 +11,6 @@
 /* Answers that are worth taking while the sender is at it anyway. */
 #define REAP_BATCH	32u
 
-int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
-{
-	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = xpv_netfront_txq(q);
-	int err = -EAGAIN;
-
-	__netif_tx_lock_bh(txq);
-	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
-		xpv_netfront_pack_mcast(q, type, addr);
-		if (xpv_front_publish(&tx->ring))
-			notify_remote_via_irq(tx->channel->irq);
-		err = 0;
-	}
-	__netif_tx_unlock_bh(txq);
-	return err;
-}
-
 static void refused(struct xpv_netfront_queue *q, const struct xpv_netfront_txslot *slot)
 {
 	if (slot->state != XPV_NETFRONT_MESSAGE) {
@@ -38,13 +21,47 @@ static void refused(struct xpv_netfront_queue *q, const struct xpv_netfront_txsl
 	schedule_delayed_work(&q->front->mcast_work, 0);
 }
 
+/* What somebody waits for is answered. The rest as below. */
+static const char *end_wait(struct xpv_netfront_queue *q, struct xpv_netfront_txslot *slot,
+			    grant_ref_t gref, int budget, u32 *packets, u32 *bytes)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct sk_buff *skb;
+
+	switch (slot->state) {
+	case XPV_NETFRONT_GRANTED:
+		if (!gnttab_end_foreign_access_ref(gref))
+			return "answered a packet and keeps its page";
+		skb = slot->skb;
+		slot->skb = NULL;
+		if (--*xpv_netfront_left(skb))
+			break;
+		tx->waiting--;
+		++*packets;
+		*bytes += skb->len;
+		napi_consume_skb(skb, budget);
+		break;
+	case XPV_NETFRONT_FRAME:
+		if (!gnttab_end_foreign_access_ref(gref))
+			return "answered a frame and keeps its page";
+		tx->waiting--;
+		xdp_return_frame(slot->frame);
+		slot->frame = NULL;
+		break;
+	case XPV_NETFRONT_MESSAGE:
+		tx->waiting--;
+		break;
+	}
+	return NULL;
+}
+
 /* Take one answer. NULL, or what is wrong with it. Adds an skb that is done to @bytes. */
 static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_net_txrsp *rsp,
 			       int budget, u32 *packets, u32 *bytes)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct xpv_netfront_txslot *slot;
-	struct sk_buff *skb;
+	const char *wrong;
 
 	if (rsp->status == XPV_NET_NULL) {
 		if (!tx->extras)
@@ -55,24 +72,10 @@ static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_ne
 	if (rsp->id >= XPV_NETFRONT_SLOTS || tx->slot[rsp->id].state == XPV_NETFRONT_FREE)
 		return "answered a packet that was not sent";
 	slot = &tx->slot[rsp->id];
-	if (slot->state == XPV_NETFRONT_GRANTED) {
-		if (!gnttab_end_foreign_access_ref(tx->gref[rsp->id]))
-			return "answered a packet and keeps its page";
-		skb = slot->skb;
-		slot->skb = NULL;
-		if (!--*xpv_netfront_left(skb)) {
-			tx->waiting--;
-			++*packets;
-			*bytes += skb->len;
-			napi_consume_skb(skb, budget);
-		}
-	}
-	if (slot->state == XPV_NETFRONT_FRAME) {
-		if (!gnttab_end_foreign_access_ref(tx->gref[rsp->id]))
-			return "answered a frame and keeps its page";
-		tx->waiting--;
-		xdp_return_frame(slot->frame);
-		slot->frame = NULL;
+	if (slot->state != XPV_NETFRONT_COPIED) {
+		wrong = end_wait(q, slot, tx->gref[rsp->id], budget, packets, bytes);
+		if (wrong)
+			return wrong;
 	}
 	if (slot->first && rsp->status < 0)
 		refused(q, slot);
@@ -193,6 +196,22 @@ static void show(struct xpv_netfront_queue *q, bool now)
 	arm(q, 0);
 	if (notify)
 		notify_remote_via_irq(q->tx.channel->irq);
+}
+
+int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct netdev_queue *txq = xpv_netfront_txq(q);
+	int err = -EAGAIN;
+
+	__netif_tx_lock_bh(txq);
+	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
+		xpv_netfront_pack_mcast(q, type, addr);
+		show(q, true);
+		err = 0;
+	}
+	__netif_tx_unlock_bh(txq);
+	return err;
 }
 
 /* Single producer: the stack holds the transmit queue's lock. */
