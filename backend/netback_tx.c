@@ -15,6 +15,7 @@
 #include <linux/etherdevice.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <xen/events.h>
 
@@ -210,12 +211,20 @@ static void go_on(struct work_struct *work)
 
 void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec)
 {
+	u32 i;
+
 	spin_lock_bh(&vif->credit_lock);
 	WRITE_ONCE(vif->credit_bytes, bytes);
 	vif->credit_usec = usec;
 	vif->credit_left = bytes;
 	vif->credit_start = ktime_get_ns();
 	spin_unlock_bh(&vif->credit_lock);
+	/* Who waits for the end of a window finds another one. */
+	rtnl_lock();
+	for (i = 0; i < vif->queues; i++)
+		if (vif->queue[i]->up)
+			mod_delayed_work(system_wq, &vif->queue[i]->credit_work, 0);
+	rtnl_unlock();
 }
 
 /* Make the packet of a job whose slots are taken; @good: it is one to carry. */
