@@ -41,6 +41,7 @@ struct lane {
 	struct io *flushing;	/* a list by buf, which they don't need: done by one fsync */
 	struct io *to_flush;	/* by the next one, for they may be later than what this one saw */
 	void *discards, **last;	/* a list of ios by buf: the first is on its way */
+	bool commanded;		/* it is a command; that there is none, others may learn before it is back */
 };
 
 /* --- opening --- */
@@ -275,7 +276,8 @@ static void discard(struct lane *lane, struct io *io)
 	u64 n = io->bytes < MOST_DISCARD ? io->bytes : MOST_DISCARD;
 	int fd = lane->file->fd;
 
-	if (READ_ONCE(lane->file->commands)) {
+	lane->commanded = READ_ONCE(lane->file->commands);
+	if (lane->commanded) {
 		io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, (void *)(uintptr_t)io->offset, 0, 0);
 		sqe->cmd_op = BLOCK_URING_CMD_DISCARD;
 		sqe->addr3 = n;
@@ -293,7 +295,7 @@ static void discarded(struct event *ev, int res, u32 flags)
 	struct lane *lane = io->lane;
 
 	(void)flags;
-	if ((res == -EINVAL || res == -EOPNOTSUPP) && READ_ONCE(lane->file->commands)) {
+	if ((res == -EINVAL || res == -EOPNOTSUPP) && lane->commanded) {
 		/* Not on this kernel: what does the same, where the device can. */
 		WRITE_ONCE(lane->file->commands, false);
 		discard(lane, io);

@@ -148,11 +148,74 @@ static void faults_are_one_workers_too(void **state)
 	s.ops->close(&s);
 }
 
+/* A loop device on nothing; false: not on this machine, or not for us. */
+static bool make_device(char *device, int n)
+{
+	char command[] = "f=$(mktemp) && truncate -s 1M $f && losetup -f --show $f 2>/dev/null; rm $f";
+	FILE *f = popen(command, "r");
+	bool made;
+
+	assert_non_null(f);
+	made = fgets(device, n, f);
+	pclose(f);
+	if (made)
+		device[strcspn(device, "\n")] = 0;
+	return made;
+}
+
+static void free_device(const char *device)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "losetup -d %s", device);
+	assert_int_equal(system(command), 0);
+}
+
+/* A kernel that does not know one way to discard is asked another, by each queue that has just tried. */
+static void all_queues_learn_how_to_discard(void **state)
+{
+	struct io io[2];
+	struct store s;
+	char device[32];
+	void *lane[2];
+	u32 i;
+
+	(void)state;
+	if (!make_device(device, sizeof(device)))
+		skip();
+	open_it(&s, &store_file, device);
+	for (i = 0; i < 2; i++) {
+		lane[i] = s.ops->attach(&s, NULL);
+		io[i] = (struct io){ .op = IO_DISCARD, .offset = i * 4096, .bytes = 4096, .done = done };
+		s.ops->submit(lane[i], &io[i]);
+		assert_int_equal(sqes[i].opcode, IORING_OP_URING_CMD);
+	}
+	for (i = 0; i < 2; i++) {
+		events[i]->fn(events[i], -EOPNOTSUPP, 0);
+		assert_int_equal(nr_done, 0);
+		assert_int_equal(nr_sqes, 3 + i);
+		assert_int_equal(sqes[2 + i].opcode, IORING_OP_FALLOCATE);
+		assert_int_equal(sqes[2 + i].off, i * 4096);
+	}
+	/* This is final. */
+	events[2]->fn(events[2], -EOPNOTSUPP, 0);
+	events[3]->fn(events[3], 0, 0);
+	assert_int_equal(nr_sqes, 4);
+	assert_int_equal(nr_done, 2);
+	assert_int_equal(results[0], -EOPNOTSUPP);
+	assert_int_equal(results[1], 0);
+	for (i = 0; i < 2; i++)
+		s.ops->detach(lane[i]);
+	s.ops->close(&s);
+	free_device(device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(who_waited_may_fail_at_once, setup),
 		cmocka_unit_test_setup(faults_are_one_workers_too, setup),
+		cmocka_unit_test_setup(all_queues_learn_how_to_discard, setup),
 	};
 
 	return cmocka_run_group_tests_name("blkd_store", tests, NULL, NULL);
