@@ -33,12 +33,14 @@ static bool write_geometry(struct disk *d, xs_transaction_t t)
 	bool ok;
 
 	ok = node_write(t, d->path, "sectors", "%llu", (unsigned long long)d->limits.capacity) &&
-	     node_write(t, d->path, "sector-size", "%u", s->sector) &&
-	     node_write(t, d->path, "physical-sector-size", "%u", s->physical) &&
 	     node_write(t, d->path, "info", "%u", info) &&
 	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
 	     node_write(t, d->path, "feature-barrier", "%u", d->limits.barrier) &&
 	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
+	/* Who is connected has made its disk with these, whatever the store says by now. */
+	if (ok && d->state != XPV_CONNECTED)
+		ok = node_write(t, d->path, "sector-size", "%u", s->sector) &&
+		     node_write(t, d->path, "physical-sector-size", "%u", s->physical);
 	if (ok && d->limits.discard)
 		ok = node_write(t, d->path, "discard-granularity", "%u", s->discard) &&
 		     node_write(t, d->path, "discard-alignment", "%u", s->discard_offset) &&

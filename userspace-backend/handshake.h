@@ -8,7 +8,7 @@
 /* Before InitWait: what a frontend may choose from. False: xenstore does not take it. */
 bool handshake_offer(struct disk *d);
 
-/* Before Connected, and when something of it has changed: the disk as it is measured. */
+/* Before Connected, and when something of it has changed: the disk as it is measured. Its sectors stay as told. */
 bool handshake_geometry(struct disk *d);
 
 /*

@@ -94,7 +94,10 @@ static int measure(struct store *s)
 	return 0;
 }
 
-/* The smallest piece that can be read: a file system does not say, on the kernels that we run on. */
+/*
+ * The smallest piece that can be read: a file system does not say, on the kernels that we run on. Holes can
+ * be read in any.
+ */
 static u32 try_sector(int fd)
 {
 	void *buf;
@@ -129,8 +132,11 @@ static void learn_bdev(struct store *s, int fd, dev_t dev)
 
 static void learn_file(struct store *s, int fd, const struct stat *st)
 {
-	u32 sector = try_sector(fd);
+	u32 sector = try_sector(fd), below = (u32)queue_limit(st->st_dev, "logical_block_size");
 
+	/* Of the disk that the file system is on, where that is one. */
+	if (fcntl(fd, F_GETFL) & O_DIRECT && below > sector)
+		sector = below;
 	s->sector = sector;
 	s->physical = (u32)st->st_blksize > sector && st->st_blksize <= MOST_SECTOR ? (u32)st->st_blksize : sector;
 	s->discard = s->physical;

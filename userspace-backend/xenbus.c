@@ -93,6 +93,16 @@ static bool size_told(const struct disk *d)
 	return says(d->path, "sectors", sectors);
 }
 
+/* A frontend keeps the sectors that it was told of by a process before us. */
+static void check_sectors(const struct disk *d)
+{
+	u32 told = node_number_or(d->path, "sector-size", d->store.sector);
+
+	if (told < d->store.sector)
+		log_warning("%s: was told of sectors of %u bytes, but %s has %u: parts of them can't be had",
+			    d->name, told, d->target, d->store.sector);
+}
+
 static int connect_disk(struct disk *d, bool recover)
 {
 	struct ring_info info[MAX_QUEUES];
@@ -106,6 +116,8 @@ static int connect_disk(struct disk *d, bool recover)
 		return err;
 	}
 	disk_measure(d);
+	if (recover)
+		check_sectors(d);
 	err = disk_connect(d, info, queues, recover);
 	if (err) {
 		xenbus_complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));

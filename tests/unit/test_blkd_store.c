@@ -8,8 +8,9 @@
 #include <store.h>
 
 #include <liburing.h>
-#include <linux/fs.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #define MOST	16u
@@ -148,19 +149,17 @@ static void faults_are_one_workers_too(void **state)
 	s.ops->close(&s);
 }
 
-/* A loop device on nothing; false: not on this machine, or not for us. */
-static bool make_device(char *device, int n)
+/* What a shell's command says in one line; false: it can't be done on this machine, or not by us. */
+static bool shell(const char *command, char *line, int n)
 {
-	char command[] = "f=$(mktemp) && truncate -s 1M $f && losetup -f --show $f 2>/dev/null; rm $f";
 	FILE *f = popen(command, "r");
-	bool made;
+	bool said;
 
 	assert_non_null(f);
-	made = fgets(device, n, f);
-	pclose(f);
-	if (made)
-		device[strcspn(device, "\n")] = 0;
-	return made;
+	said = fgets(line, n, f);
+	if (said)
+		line[strcspn(line, "\n")] = 0;
+	return !pclose(f) && said;
 }
 
 static void free_device(const char *device)
@@ -181,7 +180,8 @@ static void all_queues_learn_how_to_discard(void **state)
 	u32 i;
 
 	(void)state;
-	if (!make_device(device, sizeof(device)))
+	if (!shell("f=$(mktemp) && truncate -s 1M $f && losetup -f --show $f 2>/dev/null; rm $f", device,
+		   sizeof(device)))
 		skip();
 	open_it(&s, &store_file, device);
 	for (i = 0; i < 2; i++) {
@@ -210,12 +210,40 @@ static void all_queues_learn_how_to_discard(void **state)
 	free_device(device);
 }
 
+#define ON_LARGE_SECTORS								\
+	"d=$(mktemp -d) && truncate -s 32M $d.disk && l=$(losetup -b 4096 -f --show $d.disk) && rm $d.disk &&"	\
+	"mkfs.ext4 -q -b 4096 $l && mount $l $d && losetup -d $l && truncate -s 1M $d/image && echo $d"
+
+/*
+ * A hole can be read in smaller pieces than the disk below has. What is mounted, and what it is on, goes with
+ * this process.
+ */
+static void holes_hide_no_sectors(void **state)
+{
+	char path[64], dir[48];
+	struct store s;
+	u32 sector;
+
+	(void)state;
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    !shell("{ " ON_LARGE_SECTORS "; } 2>/dev/null", dir, sizeof(dir)))
+		skip();
+	snprintf(path, sizeof(path), "%s/image", dir);
+	open_it(&s, &store_file, path);
+	sector = s.sector;
+	s.ops->close(&s);
+	assert_int_equal(umount2(dir, MNT_DETACH), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(sector, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(who_waited_may_fail_at_once, setup),
 		cmocka_unit_test_setup(faults_are_one_workers_too, setup),
 		cmocka_unit_test_setup(all_queues_learn_how_to_discard, setup),
+		cmocka_unit_test_setup(holes_hide_no_sectors, setup),
 	};
 
 	return cmocka_run_group_tests_name("blkd_store", tests, NULL, NULL);

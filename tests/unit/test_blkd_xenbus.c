@@ -282,6 +282,28 @@ static void it_is_told_of_the_size(void **state)
 	end_all();
 }
 
+/* A connected guest has made its disk with them, and does not look again. */
+static void its_sectors_stay(void **state)
+{
+	(void)state;
+	connect_disk();
+	assert_string_equal(fake_store_read(BACK "/sector-size"), "512");
+	end_daemon();
+	fake_store_write(BACK "/sector-size", "4096");
+	start_daemon();
+	goes_on();
+	assert_int_equal(truncate(image, 2 * BYTES), 0);
+	assert_int_equal(resize(51712), 0);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "4096");
+	assert_string_equal(fake_store_read(BACK "/sector-size"), "4096");
+	/* One that comes again looks. */
+	leave();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/sector-size"), "512");
+	end_all();
+}
+
 static u32 came, last;
 
 static void comes(void *arg)
@@ -319,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
 		cmocka_unit_test_setup(queues_of_their_own, fresh_store),
 		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
+		cmocka_unit_test_setup(its_sectors_stay, fresh_store),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
 	int failed;
