@@ -108,7 +108,7 @@ static int connect_disk(struct disk *d, bool recover)
 	struct ring_info info[MAX_QUEUES];
 	u32 queues;
 	bool told;
-	int err = handshake_read(d, recover, info, &queues);
+	int err = handshake_read(d, info, &queues);
 
 	d->came = false;
 	if (err) {

@@ -211,14 +211,13 @@ static void leave(void)
 	wait_for(XPV_INIT_WAIT);
 }
 
-/* As many as were offered, or none; and what one of them has, another can't have as well. */
+/* As many as any may have; and what one of them has, another can't have as well. */
 static void queues_of_their_own(void **state)
 {
 	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 	u32 i;
 
 	(void)state;
-	config.max_queues = 2;
 	make_node(XPV_INITIALISING);
 	start_daemon();
 	open_by_script();
@@ -226,7 +225,7 @@ static void queues_of_their_own(void **state)
 	wait_for(XPV_CONNECTED);
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
 	leave();
-	offer_queues(3, 2, 1);
+	offer_queues(MAX_QUEUES + 1, 2, 1);
 	wait_for(XPV_CLOSING);
 	leave();
 	/* One channel. */
@@ -243,6 +242,30 @@ static void queues_of_their_own(void **state)
 	run(100);
 	leave();
 	offer_queues(2, 2, 1);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
+	end_all();
+}
+
+/* The settings are read again between our offer and its choice. */
+static void an_offer_is_kept(void **state)
+{
+	(void)state;
+	config.max_queues = 2;
+	config.max_ring_order = 1;
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	assert_string_equal(fake_store_read(BACK "/multi-queue-max-queues"), "2");
+	assert_string_equal(fake_store_read(BACK "/max-ring-page-order"), "1");
+	config.max_queues = 1;
+	config.max_ring_order = 0;
+	fake_store_write(FRONT "/ring-page-order", "1");
+	write_number(FRONT "/queue-0/ring-ref0", 1);
+	write_number(FRONT "/queue-0/ring-ref1", 2);
+	write_number(FRONT "/queue-1/ring-ref0", 3);
+	write_number(FRONT "/queue-1/ring-ref1", 4);
+	offer_queues(2, 3, 1);
 	wait_for(XPV_CONNECTED);
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
 	end_all();
@@ -340,6 +363,7 @@ int main(void)
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
 		cmocka_unit_test_setup(queues_of_their_own, fresh_store),
+		cmocka_unit_test_setup(an_offer_is_kept, fresh_store),
 		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
 		cmocka_unit_test_setup(its_sectors_stay, fresh_store),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
