@@ -13,7 +13,7 @@ bool handshake_geometry(struct disk *d);
 
 /*
  * What the frontend chose: d->abi, how many queues, and for each its ring, MAX_QUEUES at most. It may have
- * been offered more than we offer. Returns 0, -EINVAL or -ENOENT.
+ * been offered more than we offer. Returns 0 or a negative errno.
  */
 int handshake_read(struct disk *d, struct ring_info *info, u32 *queues);
 

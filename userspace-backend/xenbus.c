@@ -60,6 +60,7 @@ static void look(struct disk *d);
 
 /* --- states --- */
 
+/* @junk for what is no state, or can't be read: neither says that @dir is gone. */
 static enum xpv_state state_of(const char *dir, enum xpv_state junk)
 {
 	u32 state;

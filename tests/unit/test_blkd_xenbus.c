@@ -139,6 +139,21 @@ static void removed_is_removed(void **state)
 	end_all();
 }
 
+/* Nothing is gone because it can't be read. */
+static void who_cannot_be_seen_stays(void **state)
+{
+	(void)state;
+	connect_disk();
+	fake_store_error = EIO;
+	disk_news(disk_find(7, 51712), 0);
+	run(20);
+	fake_store_error = 0;
+	assert_non_null(disk_find(7, 51712));
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	end_all();
+}
+
 /* A frontend that does not wait for what it left in flight. */
 static void it_comes_back_while_it_drains(void **state)
 {
@@ -360,6 +375,7 @@ int main(void)
 		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
+		cmocka_unit_test_setup(who_cannot_be_seen_stays, fresh_store),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
 		cmocka_unit_test_setup(queues_of_their_own, fresh_store),
