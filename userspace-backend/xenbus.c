@@ -57,6 +57,7 @@ void xenbus_complain(struct disk *d, const char *format, ...)
 }
 
 static void look(struct disk *d);
+static void adopt(u16 domid, u32 devid);
 
 /* --- states --- */
 
@@ -216,6 +217,24 @@ static void follow(struct disk *d, enum xpv_state front)
 	set_state(d, target);
 }
 
+/*
+ * The toolstack has removed it: nothing is written, for that would make it anew. If it is there @again, that
+ * is another disk, for which there is room when this one is gone.
+ */
+static void leave(struct disk *d, bool again)
+{
+	u16 domid = d->domid;
+	u32 devid = d->devid;
+
+	d->removed = true;
+	d->state = XPV_CLOSING;
+	if (disk_disconnect(d, false) == -EAGAIN)
+		return;
+	forget(d);
+	if (again)
+		adopt(domid, devid);
+}
+
 /* Look at @d anew, and make the moves that follow. @d may be gone afterwards. */
 static void look(struct disk *d)
 {
@@ -225,10 +244,8 @@ static void look(struct disk *d)
 	d->dirty = false;
 	if (drained)
 		return;
-	if (own == XPV_UNKNOWN) {
-		/* The toolstack has removed it: nothing is written, for that would make it anew. */
-		if (disk_disconnect(d, false) != -EAGAIN)
-			forget(d);
+	if (own == XPV_UNKNOWN || d->removed) {
+		leave(d, own != XPV_UNKNOWN);
 		return;
 	}
 	if (front == XPV_STATES || (d->recovering && waits_for_us(d, front)))
@@ -246,7 +263,7 @@ void disk_news(struct disk *d, u32 news)
 {
 	unsigned int i;
 
-	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
+	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD) && !d->removed) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
 		d->limits.barrier &= d->limits.flush;
 		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
@@ -316,7 +333,7 @@ static void adopt(u16 domid, u32 devid)
 	xs_watch(node_store, watch, FRONT_TOKEN);
 	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
 	xentop_add(d);
-	/* To be looked at once more by the caller. */
+	/* To be looked at once more by watched(). */
 	d->dirty = true;
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
@@ -475,8 +492,8 @@ int xenbus_measured(struct disk *d)
 
 int disk_limit(struct disk *d, u64 iops, u64 bytes)
 {
-	if (!node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
-			(unsigned long long)bytes))
+	if (d->removed || !node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
+				      (unsigned long long)bytes))
 		return -EIO;
 	disk_set_limits(d, iops, bytes);
 	return 0;

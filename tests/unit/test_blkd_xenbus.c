@@ -139,6 +139,51 @@ static void removed_is_removed(void **state)
 	end_all();
 }
 
+/*
+ * What comes where a disk was that still drains is another disk: it has what its own node says, and nothing is
+ * written there for the old one.
+ */
+static void made_anew_while_it_drains(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	char params[128], why[STORE_WHY];
+	struct disk *old;
+
+	(void)state;
+	snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/params", params);
+	connect_node();
+	front_add(&front, &req);
+	front_publish(&front);
+	run(50);
+	fake_store_remove(BACK);
+	run(10);
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/params", "aio:null:64K");
+	run(10);
+	old = disk_find(7, 51712);
+	assert_int_equal(old->nr_queues, 1);
+	disk_news(old, 1u << DISK_BROKEN | 1u << DISK_NO_FLUSH);
+	assert_int_equal(disk_open_store(old, why), -EAGAIN);
+	assert_non_null(strstr(why, "in flight"));
+	assert_int_equal(disk_close_store(old), -EBUSY);
+	assert_int_equal(disk_resize(old), -EAGAIN);
+	assert_int_equal(disk_limit(old, 5, 5), -EIO);
+	assert_int_equal(disk_detach(old), -ENOTCONN);
+	run(20);
+	assert_int_equal(state_now(), XPV_INITIALISING);
+	assert_null(fake_store_read(BACK "/error"));
+	assert_null(fake_store_read(BACK "/sectors"));
+	open_by_script();
+	assert_string_equal(disk_find(7, 51712)->target, "null:64K");
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "128");
+	end_all();
+	assert_int_equal(complaints, 0);
+}
+
 /* Nothing is gone because it can't be read. */
 static void who_cannot_be_seen_stays(void **state)
 {
@@ -375,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
+		cmocka_unit_test_setup(made_anew_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_be_seen_stays, fresh_store),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
