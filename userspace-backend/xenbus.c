@@ -121,6 +121,9 @@ static int connect_disk(struct disk *d, bool recover)
 	if (recover)
 		check_sectors(d);
 	err = disk_connect(d, info, queues, recover);
+	/* What that means, who recovers knows. */
+	if (err == -EPROTO && recover)
+		return err;
 	if (err) {
 		xenbus_complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
@@ -460,16 +463,34 @@ void xenbus_stop(void)
 
 /* --- what follows from the store --- */
 
+/*
+ * Its frontend waits, connected to a process before us or to none. One that is not connected may have come anew
+ * while nobody was here, so that its rings are not those that the journal is about.
+ */
+static void go_on(struct disk *d, enum xpv_state front)
+{
+	int err = connect_disk(d, true);
+
+	if (err == -EPROTO && front == XPV_INITIALISED) {
+		d->anew = true;
+		return;
+	}
+	if (err == -EPROTO)
+		xenbus_complain(d, "its rings don't agree with what was in flight");
+	if (err)
+		fail(d);
+}
+
 void xenbus_opened(struct disk *d)
 {
+	enum xpv_state front = state_of(d->front, XPV_STATES);
 	bool recovers = d->recovering;
 
 	d->recovering = false;
 	if (drained)
 		return;
-	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN &&
-	    waits_for_us(d, state_of(d->front, XPV_STATES)) && connect_disk(d, true))
-		fail(d);
+	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN && waits_for_us(d, front))
+		go_on(d, front);
 	look(d);
 }
 

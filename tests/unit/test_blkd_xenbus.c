@@ -387,6 +387,41 @@ static void its_sectors_stay(void **state)
 	end_all();
 }
 
+/* The guest is not the one, or its rings are not those, that a process before us served. */
+static void it_comes_anew_while_nobody_is_there(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	struct front_response rsp;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		connect_disk();
+		front_add(&front, &req);
+		front_publish(&front);
+		assert_true(front_take(&front, &rsp, 1000));
+		end_daemon();
+		front_connects();
+		if (i)
+			write_number(FRONT "/state", XPV_CONNECTED);
+		start_daemon();
+		if (i) {
+			/* It can't have come so far without us. */
+			wait_for(XPV_CLOSING);
+			assert_int_equal(complaints, 1);
+		} else {
+			goes_on();
+			wait_for(XPV_CONNECTED);
+			front_add(&front, &req);
+			front_publish(&front);
+			assert_true(front_take(&front, &rsp, 1000));
+			assert_int_equal(rsp.status, XPV_BLK_OK);
+			assert_int_equal(complaints, 0);
+		}
+		end_all();
+	}
+}
+
 static u32 came, last;
 
 static void comes(void *arg)
@@ -428,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup(an_offer_is_kept, fresh_store),
 		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
 		cmocka_unit_test_setup(its_sectors_stay, fresh_store),
+		cmocka_unit_test_setup(it_comes_anew_while_nobody_is_there, fresh_store),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
 	int failed;
