@@ -114,6 +114,7 @@ $(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_
 $(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus stress/blkd_access-tsan): of := $(blkd_core) \
 	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
+$(addprefix $(O)/, unit/test_blkd_access stress/blkd_access-tsan): of += -Wl,--wrap=pthread_create
 $(O)/stress/blkd-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
