@@ -161,6 +161,50 @@ static void who_hangs_keeps_nobody_waiting(void **state)
 	assert_int_equal(complaints, 0);
 }
 
+/* As at a limit on their number. */
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	return no_threads ? EAGAIN : __real_pthread_create(thread, attr, fn, arg);
+}
+
+/* Nobody does it instead who has something else to do. */
+static void no_thread_is_waited_for(void **state)
+{
+	struct disk *other;
+	char why[STORE_WHY];
+
+	(void)state;
+	connect_disk();
+	make_other("aio:null:1M");
+	other = disk_find(7, 51728);
+	no_threads = true;
+	assert_int_equal(disk_open_store(other, why), -EAGAIN);
+	run(250);
+	assert_true(other->errand.out);
+	assert_int_equal(disk_open_store(other, why), -EAGAIN);
+	no_threads = false;
+	assert_int_equal(open_disk(51728, why), 0);
+	no_threads = true;
+	assert_int_equal(disk_resize(other), -EAGAIN);
+	run(250);
+	assert_true(other->errand.out);
+	no_threads = false;
+	assert_int_equal(resize(51728), -EOPNOTSUPP);
+	/* To be closed, of one that is gone: by the end, if not before. */
+	no_threads = true;
+	fake_store_remove(OTHER);
+	run(20);
+	assert_null(disk_find(7, 51728));
+	no_threads = false;
+	end_all();
+	assert_int_equal(complaints, 0);
+}
+
 /* A server that takes a connection, and says nothing. */
 static void who_says_nothing_keeps_nobody_waiting(void **state)
 {
@@ -211,6 +255,7 @@ int main(void)
 		cmocka_unit_test_setup(what_was_in_flight_is_forgotten, fresh_store),
 		cmocka_unit_test_setup(limits_outlive_it, fresh_store),
 		cmocka_unit_test_setup(who_hangs_keeps_nobody_waiting, fresh_store),
+		cmocka_unit_test_setup(no_thread_is_waited_for, fresh_store),
 		cmocka_unit_test_setup(who_says_nothing_keeps_nobody_waiting, fresh_store),
 		cmocka_unit_test_setup(who_goes_on_may_hang, fresh_store),
 	};
