@@ -289,6 +289,11 @@ net_rate() {
 	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 100000,50000
 	sleep 1
 	rate_is 1 2000000 || return
+	# A window that does not end, until another rate is set.
+	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 1000,600000000
+	sleep 1
+	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 100000,50000
+	until_ok 20 net_moves 1 || { echo "a rate that was raised is not had before the old window ends"; return 1; }
 	guest_load_stop rate
 	detach_net
 }
@@ -345,11 +350,31 @@ net_stall() {
 	[ $status = 0 ] || return 1
 	[ $((before - kept)) -lt 32768 ] || { echo "$((before - kept)) KiB are kept for a paused guest"; return 1; }
 	until_ok 20 carrier 1 1 || { echo "the link stays down"; return 1; }
-	net_ping 1 && detach_net
+	net_ping 1 && stalls_twice && detach_net
 }
 
-# flood COUNT: so many datagrams to the guest's second vif.
-flood() { dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >/dev/udp/10.0.1.2/9; }
+# Whoever sends to a guest that has stalled, come back and stalled again, is held up but for a moment.
+stalls_twice() {
+	local turn status=0
+	local drain stall parameters=/sys/module/xpv_netback/parameters
+	drain=$(cat $parameters/rx_drain_timeout_msecs) stall=$(cat $parameters/rx_stall_timeout_msecs)
+	echo 1000 >$parameters/rx_drain_timeout_msecs
+	echo 0 >$parameters/rx_stall_timeout_msecs
+	ip neighbour replace 10.0.1.2 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
+	for turn in first second; do
+		xl pause guest
+		flood 2000 10 || { echo "the $turn time, packets for a paused guest are kept"; status=1; }
+		xl unpause guest
+		until_ok 20 guest 'ping -q -c 1 -W 1 10.0.1.1' || { echo "no ping after the $turn pause"; status=1; }
+	done
+	ip neighbour delete 10.0.1.2 dev xenbr0
+	echo "$drain" >$parameters/rx_drain_timeout_msecs
+	echo "$stall" >$parameters/rx_stall_timeout_msecs
+	return $status
+}
+
+# flood COUNT [SECONDS]: so many datagrams to the guest's second vif, in that time.
+flood() { timeout "${2:-600}" dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >/dev/udp/10.0.1.2/9; }
 
 # --- MTU ---
 
