@@ -369,12 +369,12 @@ static void refill(struct xpv_netfront_queue *q)
 		notify_remote_via_irq(rx->channel->irq);
 }
 
-/* Poll on. With one channel for both, no event tells of answers meanwhile. */
-static int poll_on(struct xpv_netfront_queue *q, int budget)
+/* There will be another poll without an event: with one channel for both, none tells of answers. */
+static int poll_on(struct xpv_netfront_queue *q, int done)
 {
 	if (unlikely(q->rx.channel->serves & XPV_NETFRONT_TX))
 		napi_schedule(&q->tx.napi);
-	return budget;
+	return done;
 }
 
 int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
@@ -404,7 +404,9 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 		/* For those an event may come, though they will be gone by then. */
 		WRITE_ONCE(rx->channel->forgive, true);
 	}
-	if (napi_complete_done(napi, done) && !xpv_ring_broken(&rx->ring))
+	if (!napi_complete_done(napi, done))
+		return poll_on(q, done);
+	if (!xpv_ring_broken(&rx->ring))
 		xpv_netfront_eoi(rx->channel, XPV_NETFRONT_RX);
 	return done;
 }
