@@ -289,7 +289,7 @@ void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
 void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q);
 
 /*
- * Stop serving, wait until all that was taken has been answered (discards that are not through, with
+ * Stop serving, wait until all that was taken has been answered (erasures that are not through, with
  * an error), let go of the ring. What was not taken is left there, for another backend; but if there
  * will be none, it is refused. Nothing if not connected. By the device's work.
  */

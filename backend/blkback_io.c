@@ -115,7 +115,7 @@ static u32 allowed(struct xpv_blkback_queue *q)
 /*
  * Submit the next pieces, each of which counts as a request, of up to @most discards. Returns of how
  * many. To stop is to stop discarding too, however much there is left of it: who has the disk next may
- * be writing there already.
+ * be writing there already. A plain one is a hint, and done by that; an erasure has failed.
  */
 static u32 discard_more(struct xpv_blkback_queue *q, u32 most)
 {
@@ -134,7 +134,7 @@ static u32 discard_more(struct xpv_blkback_queue *q, u32 most)
 	for (req = chain_take(&pieces); req; req = next) {
 		next = req->next;
 		if (kthread_should_stop())
-			finish(req, -EIO);
+			finish(req, req->req.flags & XPV_BLK_DISCARD_SECURE ? -EIO : 0);
 		else
 			discard(req);
 	}
