@@ -281,9 +281,10 @@ net_one_channel() {
 		eval "$(later_polls 3 "$vif")" || return
 		timeout -k 1 60 iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
 		guest_load steady 'iperf3 -c 10.0.1.1 -p 5202 -u -b 1M -l 200 -t 60' && sleep 1
-		ip neighbour replace 10.0.1.2 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
-		flood 2000 8 || { echo "dom0's packets wait for a pause in the guest's"; return 1; }
-		ip neighbour delete 10.0.1.2 dev xenbr0
+		# An address that the guest does not answer for.
+		ip neighbour replace 10.0.1.3 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
+		flood 2000 8 10.0.1.3 || { echo "dom0's packets wait for a pause in the guest's"; return 1; }
+		ip neighbour delete 10.0.1.3 dev xenbr0
 		guest_load_stop steady
 		eval "$(later_polls 0 "$vif")"
 	fi
@@ -404,8 +405,8 @@ stalls_twice() {
 	return $status
 }
 
-# flood COUNT [SECONDS]: so many datagrams to the guest's second vif, in that time.
-flood() { timeout "${2:-600}" dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >/dev/udp/10.0.1.2/9; }
+# flood COUNT [SECONDS [ADDRESS]]: so many datagrams to the guest's second vif, in that time.
+flood() { timeout "${2:-600}" dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >"/dev/udp/${3:-10.0.1.2}/9"; }
 
 # --- MTU ---
 
