@@ -144,9 +144,11 @@ net_traced() {
 	detach_net
 }
 
+# For those a minute each is not too much.
 net_path() {
 	verdict net-coalesce net_coalesce
-	[ "$back" != xpv ] || [ -z "${LAB_LONG-}" ] || verdict net-traced net_traced
-	[ -z "${LAB_LONG-}" ] || { verdict net-adaptive net_adaptive; verdict net-napi net_napi; }
+	[ "$back" != xpv ] || verdict net-traced net_traced
+	verdict net-adaptive net_adaptive
+	verdict net-napi net_napi
 	queues 1 1 >/dev/null
 }
