@@ -88,7 +88,7 @@ struct xpv_blkback_queue {
 	struct xpv_ring ring;		/* shared is NULL while not connected */
 	struct xpv_blkback_request *free;	/* the first of them */
 	struct xpv_blkback_chain done;		/* requests to unmap */
-	struct xpv_blkback_chain again;		/* discards of which there is more to do, if there is time */
+	struct xpv_blkback_chain again;		/* discards of which there is more to do */
 	struct xpv_blk_limits offered;	/* what rounds to come are held to */
 	struct list_head big;		/* free ones */
 	bool hungry;			/* the thread waits for whatever a completion frees */

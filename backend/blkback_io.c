@@ -103,7 +103,7 @@ static void discard(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
-/* How many requests may be taken at once. None for now: q->pause says for how long. */
+/* How many requests may be taken at once; if it is 0, q->pause says for how long. */
 static u32 allowed(struct xpv_blkback_queue *q)
 {
 	q->pause = 0;

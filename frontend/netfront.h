@@ -461,7 +461,7 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q);
 /* @pkt is shown to @prog, which decides. Ends with it, slots and all. The poll's. */
 void xpv_netfront_xdp_run(struct xpv_netfront_queue *q, struct bpf_prog *prog,
 			  const struct xpv_net_rxpkt *pkt);
-/* No packet follows for now: what programs sent or redirected is shown to whom it went. */
+/* After a poll's last packet: what programs sent or redirected is shown to whom it went. */
 void xpv_netfront_xdp_end(struct xpv_netfront_queue *q);
 int xpv_netfront_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags);
 int xpv_netfront_bpf(struct net_device *dev, struct netdev_bpf *bpf);

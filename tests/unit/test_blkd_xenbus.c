@@ -139,17 +139,12 @@ static void removed_is_removed(void **state)
 	end_all();
 }
 
-/*
- * What comes where a disk was that still drains is another disk: it has what its own node says, and nothing is
- * written there for the old one.
- */
-static void made_anew_while_it_drains(void **state)
+/* A disk that takes its time, and a read that it has not answered. */
+static void leave_in_flight(void)
 {
 	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
-	char params[128], why[STORE_WHY];
-	struct disk *old;
+	char params[128];
 
-	(void)state;
 	snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
 	make_node(XPV_INITIALISING);
 	fake_store_write(BACK "/params", params);
@@ -157,6 +152,19 @@ static void made_anew_while_it_drains(void **state)
 	front_add(&front, &req);
 	front_publish(&front);
 	run(50);
+}
+
+/*
+ * What comes where a disk was that still drains is another disk: it has what its own node says, and nothing is
+ * written there for the old one.
+ */
+static void made_anew_while_it_drains(void **state)
+{
+	char why[STORE_WHY];
+	struct disk *old;
+
+	(void)state;
+	leave_in_flight();
 	fake_store_remove(BACK);
 	run(10);
 	make_node(XPV_INITIALISING);
@@ -202,20 +210,12 @@ static void who_cannot_be_seen_stays(void **state)
 /* A frontend that does not wait for what it left in flight. */
 static void it_comes_back_while_it_drains(void **state)
 {
-	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 	static const unsigned int seen[] = { XPV_CLOSED, XPV_INITIALISING, XPV_INITIALISED };
-	char params[128];
 	u32 i, k;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(seen); i++) {
-		snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
-		make_node(XPV_INITIALISING);
-		fake_store_write(BACK "/params", params);
-		connect_node();
-		front_add(&front, &req);
-		front_publish(&front);
-		run(50);
+		leave_in_flight();
 		write_number(FRONT "/state", XPV_CLOSING);
 		run(10);
 		assert_int_equal(state_now(), XPV_CLOSING);

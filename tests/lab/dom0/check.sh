@@ -69,10 +69,12 @@ tidy() {
 # --- disk ---
 
 disk_verify() {
+	local large=16m
+	[ -z "${LAB_LONG-}" ] || large=32m
 	VERIFY_SIZE=4m guest_verify xvdb randwrite 4k &&
 		VERIFY_SIZE=4m guest_verify xvdb randread 4k &&
-		VERIFY_SIZE=16m guest_verify xvdb write 128k &&
-		VERIFY_SIZE=16m guest_verify xvdb read 128k || { echo "fio's verification failed"; return 1; }
+		VERIFY_SIZE=$large guest_verify xvdb write 128k &&
+		VERIFY_SIZE=$large guest_verify xvdb read 128k || { echo "fio's verification failed"; return 1; }
 }
 
 # Two ends that are wrong in the same way still agree with each other; dom0's own
