@@ -17,7 +17,7 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl xentop arena blkd blkd_killed blkd_many blkd_nbd blkd_access blkd_xenbus
+daemon_units := vdev config control blkctl block_xpv xentop arena blkd blkd_store blkd_killed blkd_many blkd_nbd blkd_access blkd_xenbus
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c check.c copy.c rate.c ring.c)
@@ -112,10 +112,12 @@ $(O)/unit/test_blkctl: of := userspace-backend/blkctl_show.c -ljson-c
 
 $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
+$(O)/unit/test_blkd_store: of := $(addprefix userspace-backend/,store_512.c store_fault.c store_file.c) $(URING)
 $(addprefix $(O)/unit/test_, blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 $(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus stress/blkd_access-tsan): of := $(blkd_core) \
 	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
+$(addprefix $(O)/, unit/test_blkd_access stress/blkd_access-tsan): of += -Wl,--wrap=pthread_create
 $(O)/stress/blkd-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
@@ -136,11 +138,12 @@ $(O)/model/ring: $(wildcard tests/model/*.[ch]) ring/ring.c $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) -Itests/model $(XPV_CFLAGS) -O2 $(filter %.c,$^) -o $@
 
 # Fuzz targets, each with what it is made of: to look for input, to replay what was found, and to count lines.
-fuzzers := blkif net_tx net_rx state request handshake config vdev control
+fuzzers := blkif net_tx net_rx netctl state request handshake config vdev control
 FUZZ_CC ?= clang
 fuzz = $(addprefix $(O)/fuzz/,$(1) $(1)-replay $(1)-lines)
 $(call fuzz,blkif): of := ring/blkif.c ring/check.c
 $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
+$(call fuzz,netctl): of := $(addprefix ring/,netctl.c toeplitz.c ring.c)
 $(call fuzz,state): of := ring/state.c
 $(call fuzz,request): of := $(blkd_core) $(alone) $(URING) -lnbd
 $(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \

@@ -37,6 +37,7 @@ struct xpv_blkback_domain {
 	unsigned int devices;		/* that refer to it */
 	domid_t id;
 	atomic_t grants;		/* that stay mapped */
+	atomic_t borrowed;		/* that are mapped for one request each */
 	unsigned int refusals;		/* of more; counted roughly, only changes matter */
 };
 
@@ -64,6 +65,7 @@ struct xpv_blkback_queue {
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
+	u32 borrowed;			/* grants that requests have mapped for themselves alone */
 	struct xpv_poll poll;		/* pauses between requests, if they are of interest */
 	unsigned long pause;		/* jiffies until a limit lets more through; 0: none holds us */
 	bool reported;			/* that the ring is broken */
@@ -139,6 +141,7 @@ struct xpv_blkback_device {
 	enum xpv_state front;		/* the peer's, as last followed */
 	bool gone;			/* the frontend, for good */
 	struct ratelimit_state complaints;	/* a peer can make us complain as often as it likes */
+	unsigned long retry;		/* jiffies before which no other connection is tried */
 	struct xpv_bdev disk;		/* opened once, kept until the device goes */
 	struct xpv_blk_limits limits;	/* the disk's, as published */
 	struct xpv_blkback_narrow narrow;	/* the queues', which are connected while there is a disk */
@@ -164,11 +167,27 @@ struct xpv_blkback_device {
 	struct xpv_blkback_queue *queue[XPV_BLKBACK_MAX_QUEUES];
 };
 
+/*
+ * The driver was unbound, maybe since the node has gone: whatever is there now is another device's. To
+ * be asked before each write to it, for what we do takes its time.
+ */
+static inline bool xpv_blkback_removed(const struct xpv_blkback_device *dev)
+{
+	return test_bit(XPV_BLKBACK_REMOVED, &dev->news);
+}
+
 /* What a queue is connected by. */
 struct xpv_blkback_ring_info {
 	unsigned int event_channel;
 	unsigned int pages;
 	grant_ref_t gref[XENBUS_MAX_RING_GRANTS];
+};
+
+/* What the frontend chose of that which was offered, for the device as a whole. */
+struct xpv_blkback_choice {
+	unsigned int queues;
+	bool persistent;
+	int order;			/* of each ring, for xpv_blkback_read_ring() */
 };
 
 /* blkback_main.c APIs: module parameters. */
@@ -190,6 +209,14 @@ void xpv_blkback_unregister(void);
 
 /* Have the device's work see to @news. Any context; @dev is not freed meanwhile. */
 void xpv_blkback_tell(struct xpv_blkback_device *dev, unsigned int news);
+
+/* blkback_handshake.c APIs: by the device's work. */
+
+/* What the frontend chose, and its layout of requests for the device. 0 or -errno: it can't be that. */
+int xpv_blkback_negotiate(struct xpv_blkback_device *dev, struct xpv_blkback_choice *choice);
+
+/* The queue's ring that is told in folder @dir, of @order as it was chosen. 0 or -errno. */
+int xpv_blkback_read_ring(const char *dir, int order, struct xpv_blkback_ring_info *info);
 
 /* blkback_disk.c APIs: by the device's work. */
 
@@ -262,9 +289,9 @@ void xpv_blkback_queue_limit(struct xpv_blkback_queue *q);
 void xpv_blkback_queue_squeeze(struct xpv_blkback_queue *q);
 
 /*
- * Stop serving, wait until all that was taken has been answered, let go of the ring. What was not
- * taken is left there, for another backend; but if there will be none, it is refused.
- * Nothing if not connected. By the device's work.
+ * Stop serving, wait until all that was taken has been answered (erasures that are not through, with
+ * an error), let go of the ring. What was not taken is left there, for another backend; but if there
+ * will be none, it is refused. Nothing if not connected. By the device's work.
  */
 void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q);
 
@@ -307,8 +334,8 @@ void xpv_blkback_refuse(struct xpv_blkback_queue *q);
  */
 u32 xpv_blkback_allowed(struct xpv_blkback_queue *q);
 
-/* It has taken @n; those that move data are in @batch, checked but for indirect segments. */
-void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct xpv_blkback_chain *batch);
+/* It has taken @n of them, or gone on with as many; and @sectors are moved, by these or by earlier ones. */
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, u64 sectors);
 
 /* Limit @rate, which is one of @dev's, from now on; 0 for no limit. Process context. */
 void xpv_blkback_limit(struct xpv_blkback_device *dev, struct xpv_rate *rate, u64 per_second);
@@ -322,6 +349,13 @@ void xpv_blkback_domain_put(struct xpv_blkback_domain *dom);
 /* Whether one more grant may stay mapped; then it counts until it is uncharged. Any context. */
 bool xpv_blkback_domain_charge(struct xpv_blkback_domain *dom);
 void xpv_blkback_domain_uncharge(struct xpv_blkback_domain *dom, u32 n);
+
+/*
+ * Whether @n more may be mapped for a request, which a queue's only one @always may; then they count until
+ * they are given back. Any context.
+ */
+bool xpv_blkback_domain_borrow(struct xpv_blkback_domain *dom, u32 n, bool always);
+void xpv_blkback_domain_give_back(struct xpv_blkback_domain *dom, u32 n);
 
 /* How many too many stay mapped, now that fewer may. */
 u32 xpv_blkback_domain_excess(const struct xpv_blkback_domain *dom);

@@ -108,7 +108,7 @@ void xpv_blkback_end_io(struct bio *bio)
 		xpv_blkback_revoke(req);
 	if (in_task() && current == READ_ONCE(q->thread)) {
 		chain_add(&q->finished, req);
-	} else if (!req->transient) {
+	} else if (!req->borrowed) {
 		answer_now(req);
 	} else {
 		/* To unmap takes a context that may sleep. */

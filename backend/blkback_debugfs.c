@@ -81,8 +81,8 @@ static int device_show(struct seq_file *m, void *unused)
 	struct xpv_blkback_device *dev = m->private;
 	unsigned int i;
 
-	seq_printf(m, "domain_grants %d of %u\n", atomic_read(&dev->domain->grants),
-		   READ_ONCE(xpv_blkback_domain_grants));
+	seq_printf(m, "domain_grants %d of %u borrowed %d\n", atomic_read(&dev->domain->grants),
+		   READ_ONCE(xpv_blkback_domain_grants), atomic_read(&dev->domain->borrowed));
 	seq_printf(m, "limit_iops %llu limit_bytes %llu spare_pages %u\n",
 		   READ_ONCE(dev->requests.per_second), READ_ONCE(dev->bytes.per_second),
 		   READ_ONCE(dev->pages.num_pages));

@@ -137,6 +137,8 @@ static int write_disk(struct xenbus_transaction xbt, void *arg)
 	const char *node = dev->xdev->nodename;
 	int err;
 
+	if (xpv_blkback_removed(dev))
+		return -ENODEV;
 	err = publish_features(dev, xbt);
 	if (!err)
 		err = xenbus_printf(xbt, node, "feature-persistent", "%u", dev->persistent);
@@ -168,17 +170,24 @@ static void limit_queues(struct xpv_blkback_device *dev)
 		xpv_blkback_queue_limit(dev->queue[i]);
 }
 
-/*
- * Connected once more, which is how a frontend learns of it; unless the toolstack has written
- * another state meanwhile, or the node has gone.
- */
+/* Not if the toolstack has written another state meanwhile, or the node has gone. */
+static bool still_connected(struct xpv_blkback_device *dev, struct xenbus_transaction xbt)
+{
+	int state;
+
+	return !xpv_blkback_removed(dev) &&
+	       xenbus_scanf(xbt, dev->xdev->nodename, "state", "%d", &state) == 1 &&
+	       state == XenbusStateConnected;
+}
+
+/* Connected once more, which is how a frontend learns of it. */
 static int write_size(struct xenbus_transaction xbt, void *arg)
 {
 	struct xpv_blkback_device *dev = arg;
 	const char *node = dev->xdev->nodename;
-	int err, state;
+	int err;
 
-	if (xenbus_scanf(xbt, node, "state", "%d", &state) != 1 || state != XenbusStateConnected)
+	if (!still_connected(dev, xbt))
 		return 0;
 	err = xenbus_printf(xbt, node, "sectors", "%llu", dev->limits.capacity);
 	return err ? err : xenbus_printf(xbt, node, "state", "%d", XenbusStateConnected);
@@ -199,6 +208,13 @@ void xpv_blkback_disk_resize(struct xpv_blkback_device *dev)
 		dev_warn(&dev->xdev->dev, "the frontend can't be told of it\n");
 }
 
+static int write_features(struct xenbus_transaction xbt, void *arg)
+{
+	struct xpv_blkback_device *dev = arg;
+
+	return still_connected(dev, xbt) ? publish_features(dev, xbt) : 0;
+}
+
 void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news)
 {
 	if (dev->state != XPV_CONNECTED)
@@ -210,5 +226,5 @@ void xpv_blkback_disk_revoke(struct xpv_blkback_device *dev, unsigned long news)
 	if (news & BIT(XPV_BLKBACK_NO_SECURE_ERASE))
 		dev->limits.secure_erase = false;
 	limit_queues(dev);
-	publish_features(dev, XBT_NIL);
+	xpv_xenstore_commit(write_features, dev);
 }

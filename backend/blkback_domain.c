@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the devices of one domain share: how many of its grants stay mapped. A domain has so many
- * grants, and this one so many handles for them, however many disks and queues there are.
+ * What the devices of one domain share: how many of its grants stay mapped, and how many more are, each
+ * for a request. A domain has so many grants, and this one so many handles for them, however many
+ * disks and queues there are.
  */
 #include "blkback.h"
 
 #include <linux/mutex.h>
 #include <linux/slab.h>
+
+/*
+ * For requests, the queues' shares aside: what a disk of xpv-blkfront's uses when it is busiest. Xen's
+ * own limit, 262144 for all that this domain maps, is reached by no guest alone.
+ */
+#define MOST_BORROWED	16896
 
 static DEFINE_MUTEX(domains_lock);	/* guards domains, and who refers to them */
 static LIST_HEAD(domains);
@@ -73,6 +80,19 @@ bool xpv_blkback_domain_charge(struct xpv_blkback_domain *dom)
 void xpv_blkback_domain_uncharge(struct xpv_blkback_domain *dom, u32 n)
 {
 	atomic_sub(n, &dom->grants);
+}
+
+bool xpv_blkback_domain_borrow(struct xpv_blkback_domain *dom, u32 n, bool always)
+{
+	if (atomic_add_return(n, &dom->borrowed) <= MOST_BORROWED || always)
+		return true;
+	atomic_sub(n, &dom->borrowed);
+	return false;
+}
+
+void xpv_blkback_domain_give_back(struct xpv_blkback_domain *dom, u32 n)
+{
+	atomic_sub(n, &dom->borrowed);
 }
 
 u32 xpv_blkback_domain_excess(const struct xpv_blkback_domain *dom)

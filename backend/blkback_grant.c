@@ -69,12 +69,15 @@ static struct xpv_cached *keep(struct xpv_blkback_queue *q, u32 gref)
 	return e;
 }
 
-/* Pin what is cached, and add what is not. Returns whether all is mapped already. */
-static bool look_up(struct xpv_blkback_request *req, u32 from)
+/*
+ * Pin what is cached, and add what is not. Returns whether all is mapped already; if not, there is no
+ * room for *@alone of it.
+ */
+static bool look_up(struct xpv_blkback_request *req, u32 from, u32 *alone)
 {
 	struct xpv_blkback_queue *q = req->queue;
 	bool all = true;
-	u32 i;
+	u32 i, out = 0;
 
 	spin_lock_irq(&q->grants_lock);
 	for (i = from; i < req->nr_pages; i++) {
@@ -87,33 +90,56 @@ static bool look_up(struct xpv_blkback_request *req, u32 from)
 		}
 		all = false;
 		p->cached = keep(q, p->own.gref);
-		/* No room: this one is mapped for this request alone. */
-		if (!p->cached)
-			req->transient = true;
+		out += !p->cached;
 	}
 	spin_unlock_irq(&q->grants_lock);
+	*alone = out;
 	return all;
+}
+
+/*
+ * Account for @n more pages that are mapped for @req alone. As long as no other request of the queue
+ * has any, it may: then there is one at least that goes on.
+ */
+static bool borrow(struct xpv_blkback_request *req, u32 n)
+{
+	struct xpv_blkback_queue *q = req->queue;
+
+	if (n && !xpv_blkback_domain_borrow(q->dev->domain, n, q->borrowed == req->borrowed))
+		return false;
+	q->borrowed += n;
+	req->borrowed += n;
+	return true;
+}
+
+static void give_back(struct xpv_blkback_request *req)
+{
+	struct xpv_blkback_queue *q = req->queue;
+
+	xpv_blkback_domain_give_back(q->dev->domain, req->borrowed);
+	q->borrowed -= req->borrowed;
+	req->borrowed = 0;
 }
 
 void xpv_blkback_want(struct xpv_blkback_request *req, u32 from, bool readonly)
 {
 	struct xpv_blkback_queue *q = req->queue;
 	struct xpv_blkback_device *dev = q->dev;
-	u32 i;
+	u32 i, alone = req->nr_pages - from;
+	bool room;
 
-	if (!dev->persistent)
-		req->transient = true;
-	else if (look_up(req, from))
+	if (dev->persistent && look_up(req, from, &alone))
 		return;
 
 	req->missing = true;
+	room = borrow(req, alone);
 	for (i = from; i < req->nr_pages; i++) {
 		struct xpv_mapping *m = xpv_blkback_mapping(&req->page[i]);
 
 		/* A page has been found for it: it is mapped, or in this round's batches. */
 		if (m->page)
 			continue;
-		if (gnttab_page_cache_get(&dev->pages, &m->page)) {
+		if ((!room && !req->page[i].cached) || gnttab_page_cache_get(&dev->pages, &m->page)) {
 			m->page = NULL;
 			m->handle = XPV_NO_ROOM;
 			continue;
@@ -193,7 +219,7 @@ void xpv_blkback_release(struct xpv_blkback_request *req)
 	struct xpv_blkback_queue *q = req->queue;
 	u32 i;
 
-	if (!req->transient)
+	if (!req->borrowed)
 		return;
 	for (i = 0; i < req->nr_pages; i++) {
 		struct xpv_mapping *m = &req->page[i].own;
@@ -208,6 +234,8 @@ void xpv_blkback_release(struct xpv_blkback_request *req)
 			xpv_blkback_unmap(q);
 		xpv_batch_add_unmap(&q->batch, m);
 	}
+	/* But for what is in the batch, which soon will be. */
+	give_back(req);
 }
 
 void xpv_blkback_unmap(struct xpv_blkback_queue *q)

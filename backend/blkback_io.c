@@ -39,7 +39,7 @@ static void postpone(struct xpv_blkback_request *req)
 	struct xpv_blkback_queue *q = req->queue;
 
 	WRITE_ONCE(q->stats.oo_req, q->stats.oo_req + 1);
-	if (kthread_should_stop() && ++q->tries > LAST_TRIES)
+	if (q->tries > LAST_TRIES)
 		finish(req, -ENOMEM);
 	else
 		chain_add(&q->starved, req);
@@ -57,14 +57,13 @@ static void starve(struct xpv_blkback_request *req)
 	xpv_blkback_release(req);
 	xpv_blkback_unmap(q);
 	req->nr_pages = 0;
-	req->transient = false;
 	req->missing = false;
 	if (q->dev->persistent)
 		xpv_blkback_evict(q, XPV_BATCH_MAX, U64_MAX);
 	postpone(req);
 }
 
-/* A piece was discarded. The next is submitted by the thread, for that may sleep. */
+/* A piece was discarded. The next is submitted by the thread, for that may sleep, if there is to be one. */
 static void discarded(struct bio *bio)
 {
 	struct xpv_blkback_request *req = container_of(bio, struct xpv_blkback_request, bio);
@@ -104,14 +103,44 @@ static void discard(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
-static void discard_all(struct xpv_blkback_chain *chain)
+/* How many requests may be taken at once; if it is 0, q->pause says for how long. */
+static u32 allowed(struct xpv_blkback_queue *q)
+{
+	q->pause = 0;
+	if (likely(!READ_ONCE(q->dev->limited)) || kthread_should_stop())
+		return XPV_BLKBACK_ROUND;
+	return xpv_blkback_allowed(q);
+}
+
+/*
+ * Submit the next pieces, each of which counts as a request, of up to @most discards. Returns of how
+ * many. To stop is to stop discarding too, however much there is left of it: who has the disk next may
+ * be writing there already. A plain one is a hint, and done by that; an erasure has failed.
+ */
+static u32 discard_more(struct xpv_blkback_queue *q, u32 most)
 {
 	struct xpv_blkback_request *req, *next;
+	struct xpv_blkback_chain pieces;
+	u32 n = 0;
 
-	for (req = chain_take(chain); req; req = next) {
-		next = req->next;
-		discard(req);
+	chain_init(&pieces);
+	spin_lock_irq(&q->lock);
+	while (n < most && (req = chain_pop(&q->again))) {
+		chain_add(&pieces, req);
+		n++;
 	}
+	spin_unlock_irq(&q->lock);
+
+	for (req = chain_take(&pieces); req; req = next) {
+		next = req->next;
+		if (kthread_should_stop())
+			finish(req, req->req.flags & XPV_BLK_DISCARD_SECURE ? -EIO : 0);
+		else
+			discard(req);
+	}
+	if (unlikely(READ_ONCE(q->dev->limited)))
+		xpv_blkback_charge(q, n, 0);
+	return n;
 }
 
 /* Pages of the peer's are appended to page[], to be looked up together. */
@@ -155,8 +184,8 @@ static void fetch(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 	req->seg = req->req.seg;
 	req->nr_pages = 0;
 	req->described = false;
+	req->borrowed = 0;
 	req->missing = false;
-	req->transient = false;
 }
 
 /* Take @n requests, 0 too, of those that are free. */
@@ -189,6 +218,18 @@ static void put_free(struct xpv_blkback_queue *q, struct xpv_blkback_request *re
 	spin_unlock_irq(&q->lock);
 }
 
+/* The sectors that @batch moves. Of indirect requests it is not known yet. */
+static u64 moved(const struct xpv_blkback_chain *batch)
+{
+	const struct xpv_blkback_request *req;
+	u64 n = 0;
+
+	for (req = batch->first; req; req = req->next)
+		if (req->req.op != XPV_BLK_DISCARD)
+			n += req->req.nr_sectors;
+	return n;
+}
+
 /*
  * What this round is about: the starved if there are any, for others would take from them what
  * they wait for; else what is on the ring. Returns how many came off the ring.
@@ -196,18 +237,14 @@ static void put_free(struct xpv_blkback_queue *q, struct xpv_blkback_request *re
 static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
-	bool starved = !chain_empty(&q->starved), limited = READ_ONCE(q->dev->limited);
-	u32 n = 0, most = XPV_BLKBACK_ROUND;
-	struct xpv_blkback_chain again;
+	bool starved = !chain_empty(&q->starved);
+	u32 n = 0, most = allowed(q);
 
-	q->pause = 0;
-	if (unlikely(limited))
-		most = xpv_blkback_allowed(q);
+	if (unlikely(!chain_empty(&q->again)))
+		most -= discard_more(q, most);
 
-	chain_init(&again);
 	spin_lock_irq(&q->lock);
 	chain_move(&q->finished, &q->done);
-	chain_move(&again, &q->again);
 	q->limits = q->offered;
 	q->hungry = false;
 	if (!starved && !kthread_should_stop())
@@ -216,7 +253,6 @@ static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 	req = take_free(q, n);
 	spin_unlock_irq(&q->lock);
 
-	discard_all(&again);
 	for (n = 0; req; req = next, n++) {
 		int err;
 
@@ -236,10 +272,12 @@ static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 		}
 	}
 	atomic_add(n, &q->inflight);
-	if (unlikely(limited))
-		xpv_blkback_charge(q, n, batch);
-	if (unlikely(starved))
+	if (unlikely(READ_ONCE(q->dev->limited)))
+		xpv_blkback_charge(q, n, moved(batch));
+	if (unlikely(starved)) {
 		chain_move(batch, &q->starved);
+		q->tries += kthread_should_stop();
+	}
 	return n;
 }
 
@@ -296,6 +334,7 @@ static bool undescribed(const struct xpv_blkback_request *req)
 static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
+	u64 sectors = 0;
 	int err;
 
 	for (req = batch->first; req && !undescribed(req); req = req->next)
@@ -318,9 +357,12 @@ static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batc
 				finish(req, err);
 				continue;
 			}
+			sectors += req->req.nr_sectors;
 		}
 		chain_add(batch, req);
 	}
+	if (unlikely(READ_ONCE(q->dev->limited)))
+		xpv_blkback_charge(q, 0, sectors);
 }
 
 /* Map the data of all of @batch. What is left in it can go to the disk. */
@@ -417,21 +459,20 @@ static void submit(struct xpv_blkback_request *req)
 static void drain(struct xpv_blkback_queue *q, u32 held)
 {
 	for (;;) {
-		struct xpv_blkback_chain again;
+		u32 most = allowed(q);
 
-		chain_init(&again);
 		spin_lock_irq(&q->lock);
 		chain_move(&q->finished, &q->done);
-		chain_move(&again, &q->again);
 		q->hungry = true;
 		spin_unlock_irq(&q->lock);
 
-		discard_all(&again);
+		if (!chain_empty(&q->again))
+			discard_more(q, most);
 		xpv_blkback_answer(q);
 		if (atomic_read(&q->inflight) == held)
 			return;
 		wait_event_idle_timeout(q->wq, !READ_ONCE(q->hungry) || !chain_empty(&q->done) ||
-					       !chain_empty(&q->again), DRAIN_WAIT);
+					       (!chain_empty(&q->again) && !q->pause), DRAIN_WAIT);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/stat.h>
 #include <xen/events.h>
 
@@ -72,8 +73,9 @@ static void report(struct xpv_blkback_queue *q)
 
 static bool roused(struct xpv_blkback_queue *q)
 {
-	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !chain_empty(&q->done) || !chain_empty(&q->again) ||
-	       kthread_should_stop() || (!chain_empty(&q->starved) && !READ_ONCE(q->hungry));
+	return READ_ONCE(q->event) || READ_ONCE(q->squeezed) || !chain_empty(&q->done) ||
+	       kthread_should_stop() || (!chain_empty(&q->again) && !q->pause) ||
+	       (!chain_empty(&q->starved) && !READ_ONCE(q->hungry));
 }
 
 /* ns that the thread may look for a request, 0 for not at all. */
@@ -133,6 +135,8 @@ static void wait(struct xpv_blkback_queue *q)
  */
 static int serve(void *data)
 {
+	/* We are on the way of somebody's I/O: no allocation is to start more of it to make room. */
+	unsigned int noio = memalloc_noio_save();
 	struct xpv_blkback_queue *q = data;
 	bool owed = false, useful = false;
 
@@ -159,7 +163,7 @@ static int serve(void *data)
 
 		if (kthread_should_stop()) {
 			if (!atomic_read(&q->inflight))
-				return 0;
+				break;
 		} else if (chain_empty(&q->starved) && likely(!q->pause)) {
 			if (taken == XPV_BLKBACK_ROUND || poll(q) || arm(q))
 				continue;
@@ -173,6 +177,8 @@ static int serve(void *data)
 		}
 		wait(q);
 	}
+	memalloc_noio_restore(noio);
+	return 0;
 }
 
 struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q)
@@ -187,8 +193,7 @@ struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q)
 
 	if (big || q->bigs == XPV_BLKBACK_BIG)
 		return big;
-	/* We are on the way of somebody's I/O: don't start more of it to make room. */
-	big = kzalloc(sizeof(*big), GFP_NOIO | __GFP_NOWARN);
+	big = kzalloc(sizeof(*big), GFP_KERNEL | __GFP_NOWARN);
 	if (big)
 		q->bigs++;
 	return big;
@@ -329,8 +334,8 @@ void xpv_blkback_queue_disconnect(struct xpv_blkback_queue *q)
 	if (!q->thread)
 		return;
 	/*
-	 * It takes nothing more from the ring, and ends when nothing is in flight: then all
-	 * that it took has been answered, and no completion touches the queue any more.
+	 * It takes nothing more from the ring, cuts discards short, and ends when nothing is in flight:
+	 * then all that it took has been answered, and no completion touches the queue any more.
 	 */
 	kthread_stop(q->thread);
 	q->thread = NULL;

@@ -29,25 +29,14 @@ u32 xpv_blkback_allowed(struct xpv_blkback_queue *q)
 	return min3(requests, bytes / LARGEST + 1, (u64)XPV_BLKBACK_ROUND);
 }
 
-/* What @req moves, at most. */
-static u64 size(const struct xpv_blk_req *req)
-{
-	if (req->indirect)
-		return (u64)req->nr_segs * XPV_PAGE_SIZE;
-	return req->op == XPV_BLK_DISCARD ? 0 : req->nr_sectors << XPV_BLK_SECTOR_SHIFT;
-}
-
-void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, const struct xpv_blkback_chain *batch)
+void xpv_blkback_charge(struct xpv_blkback_queue *q, u32 n, u64 sectors)
 {
 	struct xpv_blkback_device *dev = q->dev;
-	const struct xpv_blkback_request *req;
-	u64 now = ktime_get_ns(), bytes = 0;
+	u64 now = ktime_get_ns();
 
-	for (req = batch->first; req; req = req->next)
-		bytes += size(&req->req);
 	spin_lock(&dev->rate_lock);
 	xpv_rate_charge(&dev->requests, n, now);
-	xpv_rate_charge(&dev->bytes, bytes, now);
+	xpv_rate_charge(&dev->bytes, sectors << XPV_BLK_SECTOR_SHIFT, now);
 	spin_unlock(&dev->rate_lock);
 }
 

@@ -47,10 +47,10 @@ struct xpv_blkback_request {
 	struct xpv_blkback_page *page;	/* own_page, or big's; a page of segments comes first */
 	struct xpv_blk_seg *seg;	/* req.seg, or big's: private copies, checked */
 	u32 nr_pages;			/* of page[] that were looked up and are to be released */
+	u32 borrowed;			/* of these, mapped for this request alone, and so accounted for */
 	int err;			/* how it went, once it is finished */
 	bool described;			/* indirect, and seg[] has been fetched: never fetch it again */
 	bool missing;			/* not all of page[] was mapped when it was looked up */
-	bool transient;			/* some of page[] is mapped for this request alone */
 	struct xpv_blk_req req;		/* the private copy of what the peer asked */
 	struct bio bio;			/* the block layer's from submit_bio() to end_io() */
 	struct bio_vec own_vec[XPV_BLK_DIRECT_SEGS];
@@ -97,6 +97,19 @@ static inline struct xpv_blkback_request *chain_take(struct xpv_blkback_chain *c
 	struct xpv_blkback_request *first = c->first;
 
 	chain_init(c);
+	return first;
+}
+
+/* Take the first out of @c, or NULL. */
+static inline struct xpv_blkback_request *chain_pop(struct xpv_blkback_chain *c)
+{
+	struct xpv_blkback_request *first = c->first;
+
+	if (!first)
+		return NULL;
+	WRITE_ONCE(c->first, first->next);
+	if (!first->next)
+		c->end = &c->first;
 	return first;
 }
 

@@ -33,83 +33,12 @@ static struct workqueue_struct *works;
 /* Reclaim goes on for as long as it takes, and calls all the time. */
 #define SQUEEZE_INTERVAL	(HZ / 10)
 
-#define NO_ORDER	INT_MAX		/* there is no `ring-page-order` */
-
-/* What the frontend chose for the device as a whole. */
-struct choice {
-	unsigned int queues;
-	bool persistent;
-	int order;			/* of each ring, or NO_ORDER */
-};
-
-/* The number of grant @i of the ring; @name is where it is. */
-static int read_gref(const char *dir, const char *name, struct xpv_blkback_ring_info *info,
-		     unsigned int i)
-{
-	return xenbus_scanf(XBT_NIL, dir, name, "%u", &info->gref[i]) == 1 ? 0 : -EINVAL;
-}
-
-/* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
-static int read_ring(const char *dir, int order, struct xpv_blkback_ring_info *info)
-{
-	unsigned int i;
-	int err;
-
-	if (xenbus_scanf(XBT_NIL, dir, "event-channel", "%u", &info->event_channel) != 1)
-		return -EINVAL;
-	if (order == NO_ORDER) {
-		info->pages = 1;
-		return read_gref(dir, "ring-ref", info, 0);
-	}
-	info->pages = 1u << order;
-	for (i = 0; i < info->pages; i++) {
-		char name[sizeof("ring-ref") + 10];
-
-		snprintf(name, sizeof(name), "ring-ref%u", i);
-		err = read_gref(dir, name, info, i);
-		if (err && !order)
-			err = read_gref(dir, "ring-ref", info, 0);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* The size of all its rings, NO_ORDER if the frontend says nothing of it, or -EINVAL. */
-static int read_order(const char *front)
-{
-	unsigned int order;
-	int err = xenbus_scanf(XBT_NIL, front, "ring-page-order", "%u", &order);
-
-	if (err == -ENOENT)
-		return NO_ORDER;
-	return err == 1 && order <= xpv_blkback_max_ring_order ? (int)order : -EINVAL;
-}
-
-/* What the frontend chose of that which was offered. Each node is read once. */
-static int negotiate(struct xpv_blkback_device *dev, struct choice *choice)
-{
-	const char *front = dev->front_node;
-	char *protocol = xenbus_read(XBT_NIL, front, "protocol", NULL);
-	int err;
-
-	if (IS_ERR(protocol)) {
-		if (PTR_ERR(protocol) != -ENOENT)
-			return PTR_ERR(protocol);
-		protocol = NULL;
-	}
-	err = xpv_blk_abi(protocol, &dev->abi);
-	kfree(protocol);
-	if (err)
-		return err;
-	choice->queues = xenbus_read_unsigned(front, "multi-queue-num-queues", 1);
-	if (!choice->queues || choice->queues > dev->max_queues)
-		return -EINVAL;
-	choice->persistent = READ_ONCE(xpv_blkback_persistent) &&
-			     xenbus_read_unsigned(front, "feature-persistent", 0);
-	choice->order = read_order(front);
-	return choice->order < 0 ? choice->order : 0;
-}
+/*
+ * Connections that fail are tried once a second, but so many at once: those who map a ring log each
+ * that can't be mapped, and a peer can say that it has one as often as it likes.
+ */
+#define RETRY_PACE	HZ
+#define RETRY_BURST	16
 
 static void disconnect(struct xpv_blkback_device *dev)
 {
@@ -122,13 +51,13 @@ static void disconnect(struct xpv_blkback_device *dev)
 }
 
 /* Queue @i, of those in @choice. With several, each has a folder. */
-static int connect_queue(struct xpv_blkback_device *dev, const struct choice *choice,
+static int connect_queue(struct xpv_blkback_device *dev, const struct xpv_blkback_choice *choice,
 			 unsigned int i)
 {
 	struct xpv_blkback_ring_info info;
 	char *dir = choice->queues == 1 ? kstrdup(dev->front_node, GFP_KERNEL) :
 		    kasprintf(GFP_KERNEL, "%s/queue-%u", dev->front_node, i);
-	int err = dir ? read_ring(dir, choice->order, &info) : -ENOMEM;
+	int err = dir ? xpv_blkback_read_ring(dir, choice->order, &info) : -ENOMEM;
 
 	kfree(dir);
 	if (err)
@@ -144,7 +73,7 @@ static int connect_queue(struct xpv_blkback_device *dev, const struct choice *ch
 	return xpv_blkback_queue_connect(dev->queue[i], &info);
 }
 
-static int connect_queues(struct xpv_blkback_device *dev, const struct choice *choice)
+static int connect_queues(struct xpv_blkback_device *dev, const struct xpv_blkback_choice *choice)
 {
 	int err = 0;
 
@@ -159,10 +88,10 @@ static int connect_queues(struct xpv_blkback_device *dev, const struct choice *c
 
 static int connect(struct xpv_blkback_device *dev)
 {
-	struct choice choice;
+	struct xpv_blkback_choice choice;
 	int err;
 
-	err = negotiate(dev, &choice);
+	err = xpv_blkback_negotiate(dev, &choice);
 	if (err) {
 		complain(dev, err, "reading %s", dev->front_node);
 		return err;
@@ -191,6 +120,23 @@ err_disconnect:
 	return err;
 }
 
+/* A connection has failed: it counts against those to come. */
+static void pace(struct xpv_blkback_device *dev)
+{
+	unsigned long oldest = jiffies - RETRY_BURST * RETRY_PACE;
+
+	if (time_before(dev->retry, oldest))
+		dev->retry = oldest;
+	dev->retry += RETRY_PACE;
+}
+
+static int publish_state(struct xpv_blkback_device *dev, enum xpv_state state)
+{
+	if (xpv_blkback_removed(dev))
+		return -ENODEV;
+	return xenbus_switch_state(dev->xdev, (enum xenbus_state)state);
+}
+
 /* Do what @next takes, and publish it. */
 static int enter(void *data, enum xpv_state next)
 {
@@ -198,8 +144,9 @@ static int enter(void *data, enum xpv_state next)
 	int err = 0;
 
 	if (next == XPV_CONNECTED) {
-		/* Should the node have gone, what is published would make it anew. */
-		err = test_bit(XPV_BLKBACK_REMOVED, &dev->news) ? -ENODEV : connect(dev);
+		err = xpv_blkback_removed(dev) ? -ENODEV : connect(dev);
+		if (err)
+			pace(dev);
 	} else if (next == XPV_CLOSED) {
 		disconnect(dev);
 		if (dev->gone) {
@@ -209,23 +156,22 @@ static int enter(void *data, enum xpv_state next)
 			smp_store_release(&dev->done, true);
 		}
 	}
-	if (err)
-		return err;
-	return xenbus_switch_state(dev->xdev, (enum xenbus_state)next);
+	return err ?: publish_state(dev, next);
 }
 
 /* The device can't go on. The frontend sees it, and closes or starts again. */
 static void fail(struct xpv_blkback_device *dev)
 {
-	xenbus_switch_state(dev->xdev, XenbusStateClosing);
+	publish_state(dev, XPV_CLOSING);
 	dev->state = XPV_CLOSING;
 }
 
 /* Every change of the state goes this way, or by fail(). */
 static void set_state(struct xpv_blkback_device *dev, enum xpv_state target)
 {
-	/* With no disk yet there is nothing to connect to: the script will come. */
-	if (target == XPV_CONNECTED && !dev->disk.bdev)
+	/* With no disk yet there is nothing to connect to: the script will come. Or it is too soon. */
+	if (target == XPV_CONNECTED && dev->state != XPV_CONNECTED &&
+	    (!dev->disk.bdev || time_after(dev->retry, jiffies)))
 		target = XPV_INIT_WAIT;
 	if (xpv_walk_state(&dev->state, target, enter, dev))
 		fail(dev);
@@ -313,6 +259,20 @@ static void leave(struct xpv_blkback_device *dev)
 	set_state(dev, XPV_CLOSED);
 }
 
+/* A frontend that has its rings ready waits for nothing but the time. */
+static void retry(struct xpv_blkback_device *dev)
+{
+	long left = dev->retry - jiffies;
+
+	if (dev->state != XPV_INIT_WAIT || !dev->disk.bdev ||
+	    xpv_back_target(dev->state, dev->front) != XPV_CONNECTED)
+		return;
+	if (left > 0)
+		queue_delayed_work(works, &dev->work, left);
+	else
+		set_state(dev, XPV_CONNECTED);
+}
+
 static void free_device(struct xpv_blkback_device *dev)
 {
 	struct xenbus_device *xdev = dev->xdev;
@@ -365,6 +325,7 @@ static void see_to_news(struct work_struct *work)
 	if (news & (BIT(XPV_STATES) - 1))
 		follow(dev, news);
 	leave(dev);
+	retry(dev);
 	if (dev->state == XPV_CONNECTED) {
 		xpv_blkback_disk_resize(dev);
 		/* Nobody tells us. All devices look at once, so that the CPU wakes once. */
@@ -457,6 +418,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->state = XPV_INITIALISING;
 	dev->front = XPV_INITIALISING;
 	dev->squeezed = jiffies;
+	dev->retry = jiffies;
 	INIT_DELAYED_WORK(&dev->work, see_to_news);
 	ratelimit_state_init(&dev->complaints, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);

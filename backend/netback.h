@@ -352,7 +352,7 @@ void xpv_netback_give_up(struct xpv_netback_queue *q);
 int xpv_netback_carry(struct xpv_netback_queue *q, int budget, bool *wait);
 void xpv_netback_init_tx(struct xpv_netback_queue *q);
 
-/* New limits of the whole vif, @bytes 0 for none. */
+/* New limits of the whole vif, @bytes 0 for none. Takes RTNL. */
 void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec);
 
 /* netback_rx.c APIs: */

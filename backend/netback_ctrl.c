@@ -71,12 +71,14 @@ static void serve(struct work_struct *work)
 	struct xpv_net_ctlreq req;
 	u32 n;
 
-	for (n = 0; n < ctl->ring.size && xpv_net_take_ctl(&ctl->ring, &req) == 1; n++) {
+	for (n = 0; n < ctl->ring.size; n++) {
 		u32 status, data = 0;
 
 		/* Each may take its time, and who ends this is not to wait for all of them. */
 		if (READ_ONCE(ctl->leaving))
 			return;
+		if (xpv_net_take_ctl(&ctl->ring, &req) != 1)
+			break;
 		status = do_request(ctl->vif, &req, &data);
 		xpv_net_answer_ctl(&ctl->ring, &req, status, data);
 		if (xpv_back_publish(&ctl->ring))
@@ -187,9 +189,11 @@ void xpv_netback_disconnect_ctl(struct xpv_netback *vif)
 
 	if (!ctl)
 		return;
-	unbind_from_irqhandler(ctl->irq, ctl);
 	WRITE_ONCE(ctl->leaving, true);
-	/* Nobody is left to queue it, but itself, which this forbids. */
+	/* Who began before that still answers, and gives the EOI, by an irq that is ours. */
+	cancel_work_sync(&ctl->work);
+	unbind_from_irqhandler(ctl->irq, ctl);
+	/* Events until now have queued it again, but it does nothing any more. */
 	cancel_work_sync(&ctl->work);
 	for (i = 0; i < vif->queues; i++)
 		xpv_netback_drop_grefs(vif->queue[i]);

@@ -6,12 +6,12 @@
  */
 #include "netback.h"
 
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include <xpv_flow.h>
 
 struct xpv_netback_hash {
-	struct rcu_head rcu;
 	bool toeplitz;			/* else the guest leaves the choice to us */
 	u32 types;			/* bits of XPV_NET_HASH_*; 0: so it does */
 	u32 size;			/* entries in use of queue[]; 0: the hash modulo the queues */
@@ -36,10 +36,13 @@ static void replace(struct xpv_netback *vif, struct xpv_netback_hash *new)
 {
 	struct xpv_netback_hash *old = current_of(vif);
 
-	/* Pairs with the rcu_dereference_bh() of senders: what they find is complete. */
+	/* Pairs with the rcu_dereference*() of senders: what they find is complete. */
 	rcu_assign_pointer(vif->hash, new);
-	if (old)
-		kfree_rcu(old, rcu);
+	if (!old)
+		return;
+	/* Waits, so that a guest which asks without end has one of them to be freed, not thousands. */
+	synchronize_net();
+	kfree(old);
 }
 
 static u32 set_algorithm(struct xpv_netback_hash *h, u32 algorithm)
@@ -159,15 +162,31 @@ u8 __xpv_netback_hash(const struct xpv_netback *vif, const struct sk_buff *skb, 
 }
 
 /* What has no hash is no flow that could be out of order: it has hash 0, like a card's would. */
+static u32 queue_by(const struct xpv_netback_hash *h, const struct sk_buff *skb, u32 queues)
+{
+	u32 hash = 0;
+
+	hash_by(h, skb, &hash);
+	return h->size ? h->queue[hash % h->size] : hash % queues;
+}
+
+/* A packet socket that goes round the queueing discipline asks with softirqs on. */
 u16 xpv_netback_select_queue(struct net_device *dev, struct sk_buff *skb,
 			     struct net_device *upper)
 {
 	const struct xpv_netback *vif = netdev_priv(dev);
-	const struct xpv_netback_hash *h = rcu_dereference_bh(vif->hash);
-	u32 hash = 0;
+	const struct xpv_netback_hash *h;
+	bool chosen = false;
+	u32 queue = 0;
 
-	if (!h || !h->toeplitz || !h->types)
+	if (likely(!rcu_access_pointer(vif->hash)))
 		return netdev_pick_tx(dev, skb, upper);
-	hash_by(h, skb, &hash);
-	return (u16)(h->size ? h->queue[hash % h->size] : hash % dev->real_num_tx_queues);
+	rcu_read_lock();
+	h = rcu_dereference(vif->hash);
+	if (h && h->toeplitz && h->types) {
+		queue = queue_by(h, skb, dev->real_num_tx_queues);
+		chosen = true;
+	}
+	rcu_read_unlock();
+	return chosen ? (u16)queue : netdev_pick_tx(dev, skb, upper);
 }

@@ -41,12 +41,14 @@ static irqreturn_t any_event(int irq, void *arg)
 
 static void serve_rx_event(struct xpv_netback_queue *q)
 {
-	bool worked;
+	bool shared = q->rx_irq == q->tx_irq, worked;
 
-	if (!test_and_clear_bit(XPV_NETBACK_RX_EVENT, &q->events))
+	/* With one channel for both, the next event comes only when all that is sent was taken. */
+	if (!test_and_clear_bit(XPV_NETBACK_RX_EVENT, &q->events) &&
+	    likely(!shared || !READ_ONCE(q->need)))
 		return;
 	worked = xpv_netback_posted(q);
-	if (q->rx_irq != q->tx_irq)
+	if (!shared)
 		xen_irq_lateeoi(q->rx_irq, worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
 	else if (worked)
 		set_bit(XPV_NETBACK_TX_WORKED, &q->events);

@@ -410,7 +410,8 @@ static void give_in(struct xpv_netback_queue *q, struct netdev_queue *txq)
 	} else if (waited < stall) {
 		q->draining = true;
 		netif_tx_wake_queue(txq);
-		next = q->vif->rx_notify ? stall - waited : drain;
+		/* Another wait may have begun by then, and is not to last longer than this one. */
+		next = min(stall - waited, max(drain, LOOK_DELAY));
 	} else {
 		/* From here on only the guest's event helps. */
 		xpv_netback_set_dead(q, true);

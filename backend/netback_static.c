@@ -115,6 +115,9 @@ err_reserved:
 	for (i = 0; i < done; i++)
 		xa_release(&q->grefs, list[i].gref);
 	destroy(ctl, done);
+	/* The table's nodes for far apart grants are many, and freed no sooner than this. */
+	if (done)
+		synchronize_net();
 	return XPV_NET_CTL_INVALID;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/etherdevice.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <xen/events.h>
 
@@ -35,8 +36,6 @@
 #define PACKET_COPIES	(2 * XPV_NET_MAX_SLOTS)
 /* A window is as short as the scheduler's delays; so much the in-tree driver lets pass at once. */
 #define SAVED_CREDIT	131072u
-/* As TCP has it: less would turn one packet into thousands. */
-#define MIN_GSO_SIZE	8u
 
 static_assert(XPV_NET_MAX_SLOTS <= MAX_SKB_FRAGS + 1, "a slot each fits");
 static_assert(XPV_NET_MAX_PACKET <= MAX_SKB_FRAGS * PAGE_SIZE, "as densely as can be fits");
@@ -212,12 +211,20 @@ static void go_on(struct work_struct *work)
 
 void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec)
 {
+	u32 i;
+
 	spin_lock_bh(&vif->credit_lock);
 	WRITE_ONCE(vif->credit_bytes, bytes);
 	vif->credit_usec = usec;
 	vif->credit_left = bytes;
 	vif->credit_start = ktime_get_ns();
 	spin_unlock_bh(&vif->credit_lock);
+	/* Who waits for the end of a window finds another one. */
+	rtnl_lock();
+	for (i = 0; i < vif->queues; i++)
+		if (vif->queue[i]->up)
+			mod_delayed_work(system_wq, &vif->queue[i]->credit_work, 0);
+	rtnl_unlock();
 }
 
 /* Make the packet of a job whose slots are taken; @good: it is one to carry. */
@@ -308,8 +315,6 @@ static int describe(struct sk_buff *skb, const struct xpv_net_txpkt *pkt)
 	if (pkt->gso_type != XPV_NET_GSO_NONE) {
 		struct skb_shared_info *info = skb_shinfo(skb);
 
-		if (pkt->gso_size < MIN_GSO_SIZE)
-			return -EINVAL;
 		/* Whoever uses these looks at the headers first, and counts for himself. */
 		info->gso_type = SKB_GSO_DODGY |
 			(pkt->gso_type == XPV_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);

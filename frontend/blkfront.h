@@ -22,6 +22,7 @@
 #define XPV_BLKFRONT_H
 
 #include <linux/blk-mq.h>
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -120,10 +121,12 @@ struct xpv_blkfront_dev {
 	unsigned int nr_polled;		/* of the disk's hardware queues, the last ones */
 	struct blk_mq_tag_set tags;
 	struct gendisk *disk;	/* NULL: none */
-	bool added;		/* @disk is registered; written by @add */
+	bool added;		/* @disk is registered; written by @add and @retire */
 	bool settled;		/* no longer on the way to a disk: read by is_ready() */
 
 	struct work_struct add;	/* registers the disk, which reads its partitions */
+	struct work_struct retire;	/* unregisters it while its backend is there to take what is unwritten */
+	struct completion retired;	/* by that */
 	struct work_struct adapt;	/* tells the block layer of changed @limits */
 	struct work_struct fail;	/* closes the device for what @complaint says */
 	const char *complaint;	/* set once, before @fail is first scheduled */
@@ -168,6 +171,7 @@ bool xpv_blkfront_sane_size(u64 sectors);
 int xpv_blkfront_disk_make(struct xpv_blkfront_dev *dev, const struct xpv_blkfront_geometry *geo,
 			   unsigned int depth);
 void xpv_blkfront_disk_add(struct work_struct *work);
+void xpv_blkfront_disk_retire(struct work_struct *work);
 void xpv_blkfront_disk_adapt(struct work_struct *work);
 
 /* Take the disk away from whoever uses it. Its queues are stopped already: nothing waits for the backend. */
@@ -204,8 +208,11 @@ void xpv_blkfront_debugfs_remove(struct xpv_blkfront_dev *dev);
 int xpv_blkfront_queue_open(struct xpv_blkfront_queue *q, unsigned int order);
 /* Room for @depth requests of dev->max_segs; requests may come from then on. */
 int xpv_blkfront_queue_start(struct xpv_blkfront_queue *q, unsigned int depth);
-/* End what was granted and give the memory back. Nobody is left in the queue. Idempotent. */
-void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
+/*
+ * End what was granted and give the memory back. Nobody is left in the queue. Idempotent. False: the
+ * backend keeps some of it mapped, which is lost until it no longer does.
+ */
+bool xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
 
 /*
  * No request gets in any more, no interrupt either, and nothing stays with the backend: its
@@ -215,6 +222,8 @@ void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q);
 void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again);
 /* The first half of that: no request gets in, submitters wait. Answers are taken still. */
 void xpv_blkfront_halt(struct xpv_blkfront_dev *dev);
+/* The backend owes no answers, or is not connected. The device's lock is held. */
+bool xpv_blkfront_idle(struct xpv_blkfront_dev *dev);
 void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev);
 
 /* One more grant for @pool, which is below its maximum. The queue's lock is held, or nobody else is there. */

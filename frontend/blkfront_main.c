@@ -222,6 +222,21 @@ void xpv_blkfront_disk_add(struct work_struct *work)
 }
 
 /*
+ * Not done by whoever unbinds the device: it waits for this backend's answers as well, until the queues
+ * are stopped.
+ */
+void xpv_blkfront_disk_retire(struct work_struct *work)
+{
+	struct xpv_blkfront_dev *dev = container_of(work, struct xpv_blkfront_dev, retire);
+
+	flush_work(&dev->add);
+	if (dev->added)
+		del_gendisk(dev->disk);
+	dev->added = false;
+	complete(&dev->retired);
+}
+
+/*
  * Not done by whoever finds that the backend gave something up, nor by whoever connects: it
  * waits for requests. Until it is done, requests beyond the limits still come.
  */
@@ -238,6 +253,7 @@ void xpv_blkfront_disk_kill(struct xpv_blkfront_dev *dev)
 	WRITE_ONCE(dev->settled, true);
 	if (!dev->disk)
 		return;
+	flush_work(&dev->retire);
 	cancel_work_sync(&dev->add);
 	cancel_work_sync(&dev->adapt);
 	if (dev->added) {

@@ -54,20 +54,55 @@ static int fill(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool, bo
 	return 0;
 }
 
-/* Every grant is back in the pool, but for those that could not be ended and are counted out. */
-static void drain(struct xpv_blkfront_pool *pool)
+/* End a page's grant and free it. False: the backend has it still mapped, it is freed when it no longer is. */
+static bool end_page(struct xpv_blkfront_grant *g)
 {
+	if (likely(gnttab_try_end_foreign_access(g->gref))) {
+		free_page((unsigned long)g->addr);
+		return true;
+	}
+	gnttab_end_foreign_access(g->gref, virt_to_page(g->addr));
+	return false;
+}
+
+/*
+ * Every grant is back in the pool, but for those that could not be ended and are counted out. Returns
+ * whether the backend has let go of all pages.
+ */
+static bool drain(struct xpv_blkfront_pool *pool)
+{
+	bool ended = true;
+
 	while (pool->nr_free) {
 		struct xpv_blkfront_grant *g = &pool->free[--pool->nr_free];
 
-		/* A page that the backend has still mapped is freed when it no longer is. */
 		if (g->addr)
-			gnttab_end_foreign_access(g->gref, virt_to_page(g->addr));
+			ended &= end_page(g);
 		else
 			gnttab_free_grant_reference(g->gref);
 	}
 	kvfree(pool->free);
 	memset(pool, 0, sizeof(*pool));
+	return ended;
+}
+
+/* The same for the ring. */
+static bool drop_ring(struct xpv_blkfront_queue *q)
+{
+	bool ended = true;
+	unsigned int i;
+
+	if (!q->page)
+		return true;
+	for (i = 0; i < q->nr_pages; i++) {
+		if (gnttab_try_end_foreign_access(q->gref[i]))
+			q->gref[i] = INVALID_GRANT_REF;
+		else
+			ended = false;
+	}
+	/* Sees to those that are left. */
+	xenbus_teardown_ring(&q->page, q->nr_pages, q->gref);
+	return ended;
 }
 
 static irqreturn_t interrupt(int irq, void *arg)
@@ -165,6 +200,24 @@ void xpv_blkfront_halt(struct xpv_blkfront_dev *dev)
 	shut(dev, BLK_STS_RESOURCE);
 }
 
+bool xpv_blkfront_idle(struct xpv_blkfront_dev *dev)
+{
+	struct xpv_blkfront_queue *q;
+	u32 n = 0;
+
+	lockdep_assert_held(&dev->lock);
+	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++) {
+		/* Those who would look for its answers may be frozen. */
+		if (q->live && q->polled)
+			xpv_blkfront_reap(q);
+		spin_lock_irq(&q->lock);
+		if (q->live)
+			n += xpv_front_inflight(&q->ring);
+		spin_unlock_irq(&q->lock);
+	}
+	return !n;
+}
+
 void xpv_blkfront_stop(struct xpv_blkfront_dev *dev, bool again)
 {
 	struct xpv_blkfront_queue *q;
@@ -193,16 +246,17 @@ void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev)
 	blk_mq_kick_requeue_list(dev->disk->queue);
 }
 
-void xpv_blkfront_queue_close(struct xpv_blkfront_queue *q)
+bool xpv_blkfront_queue_close(struct xpv_blkfront_queue *q)
 {
+	bool ended;
+
 	xpv_ring_detach(&q->ring);
-	drain(&q->tables);
-	drain(&q->data);
+	ended = drain(&q->tables);
+	ended &= drain(&q->data);
 	kvfree(q->held);
 	q->held = NULL;
 	kvfree(q->shadow);
 	q->shadow = NULL;
 	q->depth = 0;
-	if (q->page)
-		xenbus_teardown_ring(&q->page, q->nr_pages, q->gref);
+	return drop_ring(q) && ended;
 }

@@ -13,6 +13,11 @@
 #define GOODBYE_MS	5000
 #define GOODBYE_STEP_MS	10
 
+/* How long the guest is kept from being suspended while requests are on their way. xl waits for a minute. */
+#define LAST_ANSWERS_MS	10000
+
+#define RETIRE_STEP	(HZ / 10)	/* from one look at the backend to the next, while the disk is retired */
+
 /* From one connection to the next: a backend that comes and goes all the time doesn't keep us busy. */
 #define PACE	(2 * HZ)
 
@@ -25,20 +30,31 @@ static void disconnect(struct xpv_blkfront_dev *dev)
 	xpv_blkfront_disk_kill(dev);
 }
 
-/* Memory that was granted goes when the backend has let go of it, or has had its time for that. */
-static void give_back(struct xpv_blkfront_dev *dev)
+/*
+ * Memory that was granted goes when the backend has let go of it, or has had its time for that. Returns
+ * whether it has.
+ */
+static bool give_back(struct xpv_blkfront_dev *dev)
 {
 	struct xpv_blkfront_queue *q;
+	bool ended = true;
 
 	for (q = dev->queue; q < dev->queue + dev->nr_queues; q++)
-		xpv_blkfront_queue_close(q);
+		ended &= xpv_blkfront_queue_close(q);
+	return ended;
 }
 
-/* The backend has let go of everything: ask it for another connection, which what is unanswered waits for. */
+/*
+ * The backend has let go of everything: ask it for another connection, which what is unanswered waits for. One
+ * that has not is asked for none, each of which would cost us more memory.
+ */
 static int start_again(struct xpv_blkfront_dev *dev)
 {
 	xpv_blkfront_stop(dev, true);
-	give_back(dev);
+	if (!give_back(dev)) {
+		dev_warn(&dev->xb->dev, "backend keeps pages mapped\n");
+		return -EBUSY;
+	}
 	dev->begun = jiffies;
 	return xenbus_switch_state(dev->xb, XenbusStateInitialising);
 }
@@ -183,13 +199,13 @@ static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
 	follow(dev_get_drvdata(&xb->dev), (enum xpv_state)state);
 }
 
-/* Is @vdev one that this guest's firmware does not emulate as well? */
+/* Is @vdev one that no device model emulates as well? PVH guests have none. */
 static int check_hvm(struct xenbus_device *xb, unsigned int vdev)
 {
 	bool cdrom;
 	char *type;
 
-	if (!xen_hvm_domain())
+	if (!xen_hvm_domain() || xen_pvh_domain())
 		return 0;
 	if (xen_has_pv_and_legacy_disk_devices() && !(vdev >> 28) &&
 	    MAJOR_OF(vdev) != XENVBD_MAJOR)
@@ -243,6 +259,8 @@ static int probe(struct xenbus_device *xb, const struct xenbus_device_id *id)
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->add, xpv_blkfront_disk_add);
 	INIT_DELAYED_WORK(&dev->again, again_work);
+	INIT_WORK(&dev->retire, xpv_blkfront_disk_retire);
+	init_completion(&dev->retired);
 	INIT_WORK(&dev->adapt, xpv_blkfront_disk_adapt);
 	INIT_WORK(&dev->fail, fail_work);
 	err = make_queues(dev);
@@ -269,14 +287,42 @@ err_queues:
 	return err;
 }
 
+static unsigned int back_state(struct xpv_blkfront_dev *dev)
+{
+	/* There is none, if the other end of a resume could not be found. */
+	if (!dev->xb->otherend)
+		return XPV_UNKNOWN;
+	return xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN);
+}
+
+/*
+ * A disk that works is taken from its users in peace: what they have written goes to the backend before
+ * we leave it. That may last, and ends early if the backend leaves, of which no watch tells any more, or
+ * if whoever waits here is killed. Nobody has the time if the toolstack has removed the node.
+ */
+static void retire(struct xpv_blkfront_dev *dev)
+{
+	bool works;
+
+	mutex_lock(&dev->lock);
+	works = dev->state == XPV_CONNECTED && !dev->over &&
+		xenbus_exists(XBT_NIL, dev->xb->nodename, "state");
+	if (works)
+		queue_work(system_unbound_wq, &dev->retire);
+	mutex_unlock(&dev->lock);
+
+	while (works && back_state(dev) == XPV_CONNECTED &&
+	       !wait_for_completion_killable_timeout(&dev->retired, RETIRE_STEP))
+		;
+}
+
 /* Until the backend has unmapped everything, so that it all can be freed now, and not for ever. */
 static void wait_goodbye(struct xpv_blkfront_dev *dev)
 {
 	unsigned int ms;
 
-	/* None, if the other end of a resume could not be found. */
-	for (ms = 0; dev->xb->otherend && ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
-		unsigned int back = xenbus_read_unsigned(dev->xb->otherend, "state", XPV_UNKNOWN);
+	for (ms = 0; ms < GOODBYE_MS; ms += GOODBYE_STEP_MS) {
+		unsigned int back = back_state(dev);
 
 		if (back == XPV_CLOSED || back == XPV_UNKNOWN)
 			break;
@@ -289,6 +335,7 @@ static void remove(struct xenbus_device *xb)
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
 
 	xpv_blkfront_debugfs_remove(dev);
+	retire(dev);
 	mutex_lock(&dev->lock);
 	finish(dev);
 	mutex_unlock(&dev->lock);
@@ -304,6 +351,28 @@ static void remove(struct xenbus_device *xb)
 	kfree(dev->lane);
 	kfree(dev->queue);
 	kfree(dev);
+}
+
+/*
+ * The guest is about to stop, and will run elsewhere while this backend still does what it finds on the
+ * ring: later than what is issued there again, if the backend takes its time, as it does by a limit. So
+ * nothing is to be found, if it can be had; users are frozen already. Requests that come all the same
+ * are not halted: should the guest not be suspended after all, nobody would tell us.
+ */
+static int suspend(struct xenbus_device *xb)
+{
+	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
+	unsigned int ms;
+	bool idle = false;
+
+	for (ms = 0; !idle && ms < LAST_ANSWERS_MS; ms += GOODBYE_STEP_MS) {
+		mutex_lock(&dev->lock);
+		idle = xpv_blkfront_idle(dev);
+		mutex_unlock(&dev->lock);
+		if (!idle)
+			msleep(GOODBYE_STEP_MS);
+	}
+	return 0;
 }
 
 /*
@@ -346,6 +415,7 @@ struct xenbus_driver xpv_blkfront_driver = {
 	.ids = ids,
 	.probe = probe,
 	.remove = remove,
+	.suspend = suspend,
 	.resume = resume,
 	.otherend_changed = otherend_changed,
 	.is_ready = is_ready,

@@ -132,7 +132,7 @@ struct xpv_netfront_tx {
 	bool mapped;			/* the backend keeps what *copies points to mapped */
 	u16 free_ids;			/* entries of free_id[] */
 	u16 extras;			/* slots of extras that are not answered */
-	u32 waiting;			/* packets whose skb or frame waits for its last answer */
+	u32 waiting;			/* packets whose skb or frame waits for its last answer; messages */
 	struct xpv_netfront_copies *copies;	/* &own, or &kept */
 	u16 free_id[XPV_NETFRONT_SLOTS];
 	struct xpv_netfront_txslot slot[XPV_NETFRONT_SLOTS];
@@ -193,6 +193,7 @@ struct xpv_netfront_rx {
 	struct napi_struct napi;
 	struct xpv_moderation moderation;
 	struct delayed_work refill;	/* polls again when there was no memory for buffers */
+	struct xpv_netfront_lot *late;	/* instead of lot: the backend has not answered; ctl.lock */
 	void *shared;			/* the ring's page */
 	grant_ref_t ring_ref;
 };
@@ -244,6 +245,9 @@ struct xpv_netfront {
 	bool again;			/* state_lock; Closed, to be connected anew */
 	unsigned long why;		/* XPV_NETFRONT_FAILED, _RENEW; atomic */
 	struct work_struct close_work;	/* closes the device, and why says whether for good */
+	u32 held;			/* pages that the backend keeps mapped; held.c's, as the next */
+	bool waiting;			/* for that to be none */
+	struct work_struct held_work;	/* it is none: may we return? */
 
 	/* Multicast control; state_lock, but as noted. */
 	bool mcast_control;		/* the backend has it, */
@@ -346,6 +350,19 @@ static inline void xpv_netfront_begin_looks(struct xpv_netfront_rx *rx)
 bool xpv_netfront_take_kept(struct xpv_netfront_lot *lot, u32 *looks,
 			    struct xpv_netfront_rxbuf *buf);
 
+/* held.c APIs: process context; any lock of the interface may be held. */
+
+/* The connection is over: end the grant @gref of @page, and let go of the page, now or when it is. */
+void xpv_netfront_end_grant(struct xpv_netfront *np, grant_ref_t gref, struct page *page);
+/* The same of a page of @skb, which is the caller's still, but stays allocated as long. */
+void xpv_netfront_end_skb_grant(struct xpv_netfront *np, grant_ref_t gref, struct sk_buff *skb);
+/* Is there any whose grant could not be ended? Then held_work is queued when there is none. */
+bool xpv_netfront_is_held(struct xpv_netfront *np);
+/* The interface goes, what is held stays. Waits for held_work, which is not queued again. */
+void xpv_netfront_disown(struct xpv_netfront *np);
+/* The module goes. All interfaces have gone. */
+void xpv_netfront_held_exit(void);
+
 /* ethtool.c APIs: */
 
 extern const struct ethtool_ops xpv_netfront_ethtool_ops;
@@ -402,13 +419,9 @@ int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *
 		      bool readonly);
 /* Buffers of @size bytes for every id. Returns 0, or an error and what there is by then in @c. */
 int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c, u32 size);
-void xpv_netfront_free_copies(struct xpv_netfront_copies *c);
+void xpv_netfront_free_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c);
 /* @n grant references to @ref. Returns 0, or an error and none. */
 int xpv_netfront_claim(grant_ref_t *ref, u32 n);
-/* Keep @skb allocated until the backend lets go of its page granted as @gref. Process context. */
-void xpv_netfront_linger(struct sk_buff *skb, grant_ref_t gref);
-/* The module goes: what is mapped even now stays allocated for good. */
-void xpv_netfront_linger_end(void);
 
 /* pack.c APIs: under the transmit lock, with XPV_NETFRONT_ROOM free slots, to be published. */
 
@@ -448,7 +461,7 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q);
 /* @pkt is shown to @prog, which decides. Ends with it, slots and all. The poll's. */
 void xpv_netfront_xdp_run(struct xpv_netfront_queue *q, struct bpf_prog *prog,
 			  const struct xpv_net_rxpkt *pkt);
-/* No packet follows for now: what programs sent or redirected is shown to whom it went. */
+/* After a poll's last packet: what programs sent or redirected is shown to whom it went. */
 void xpv_netfront_xdp_end(struct xpv_netfront_queue *q);
 int xpv_netfront_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags);
 int xpv_netfront_bpf(struct net_device *dev, struct netdev_bpf *bpf);

@@ -165,9 +165,9 @@ void xpv_netfront_release_ctl(struct xpv_netfront *np)
 
 	xpv_ring_detach(&ctl->ring);
 	if (ctl->page_ref != INVALID_GRANT_REF)
-		gnttab_end_foreign_access(ctl->page_ref, ctl->page);
+		xpv_netfront_end_grant(np, ctl->page_ref, ctl->page);
 	if (ctl->ring_ref != INVALID_GRANT_REF)
-		gnttab_end_foreign_access(ctl->ring_ref, ctl->ring_page);
+		xpv_netfront_end_grant(np, ctl->ring_ref, ctl->ring_page);
 	ctl->page_ref = INVALID_GRANT_REF;
 	ctl->ring_ref = INVALID_GRANT_REF;
 }

@@ -48,7 +48,7 @@ static void __exit unload(void)
 {
 	xenbus_unregister_driver(&xpv_netfront_driver);
 	xpv_netfront_debugfs_exit();
-	xpv_netfront_linger_end();
+	xpv_netfront_held_exit();
 }
 module_exit(unload);
 

@@ -297,4 +297,5 @@ void xpv_netfront_pack_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
 	req.id = take_id(&p, XPV_NETFRONT_MESSAGE);
 	memcpy(xpv_front_next(&q->tx.ring), &req, sizeof(req));
 	put_extra(&q->tx, &extra);
+	q->tx.waiting++;
 }

@@ -3,8 +3,6 @@
 #include "netfront.h"
 
 #include <linux/rtnetlink.h>
-#include <linux/skbuff.h>
-#include <net/dst.h>
 #include <xen/page.h>
 
 /* A late EOI unmasks the channel, so nobody else is in here for it. Interrupts are off. */
@@ -83,6 +81,17 @@ static int open_channels(struct xpv_netfront_queue *q, bool split)
 	return err ? err : open_channel(q, 1, XPV_NETFRONT_RX, "-rx");
 }
 
+static void release_ring(struct xpv_netfront_queue *q, void **shared, grant_ref_t *ref)
+{
+	if (*ref != INVALID_GRANT_REF) {
+		/* One reference goes with the grant, the other with the ring. */
+		get_page(virt_to_page(*shared));
+		xpv_netfront_end_grant(q->front, *ref, virt_to_page(*shared));
+		*ref = INVALID_GRANT_REF;
+	}
+	xenbus_teardown_ring(shared, 1, ref);
+}
+
 void xpv_netfront_queue_release(struct xpv_netfront_queue *q)
 {
 	xpv_netfront_rx_release(q);
@@ -90,8 +99,8 @@ void xpv_netfront_queue_release(struct xpv_netfront_queue *q)
 	xpv_netfront_tx_release(q);
 	xpv_ring_detach(&q->rx.ring);
 	xpv_ring_detach(&q->tx.ring);
-	xenbus_teardown_ring(&q->rx.shared, 1, &q->rx.ring_ref);
-	xenbus_teardown_ring(&q->tx.shared, 1, &q->tx.ring_ref);
+	release_ring(q, &q->rx.shared, &q->rx.ring_ref);
+	release_ring(q, &q->tx.shared, &q->tx.ring_ref);
 }
 
 int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
@@ -230,11 +239,11 @@ int xpv_netfront_make_copies(struct xpv_netfront_queue *q, struct xpv_netfront_c
 	return 0;
 }
 
-void xpv_netfront_free_copies(struct xpv_netfront_copies *c)
+void xpv_netfront_free_copies(struct xpv_netfront_queue *q, struct xpv_netfront_copies *c)
 {
 	while (c->pages) {
 		c->pages--;
-		gnttab_end_foreign_access(c->ref[c->pages], c->page[c->pages]);
+		xpv_netfront_end_grant(q->front, c->ref[c->pages], c->page[c->pages]);
 	}
 }
 
@@ -281,71 +290,3 @@ void xpv_netfront_queue_destroy(struct xpv_netfront_queue *q)
 	netif_napi_del(&q->rx.napi);
 	netif_napi_del(&q->tx.napi);
 }
-
-/*
- * The pages of an skb that the backend still maps though the connection is over. No memory
- * goes back to the system before its grant is ended, and the head of an skb is no
- * page whose reference could be given away, so the skb stays as a whole.
- */
-struct lingering {
-	struct list_head list;
-	struct sk_buff *skb;	/* one reference */
-	grant_ref_t gref;
-};
-
-static void retry_lingering(struct work_struct *work);
-
-static DEFINE_MUTEX(linger_lock);	/* protects the list */
-static LIST_HEAD(linger_list);
-static DECLARE_DELAYED_WORK(linger_work, retry_lingering);
-
-static void retry_lingering(struct work_struct *work)
-{
-	struct lingering *l, *next;
-
-	mutex_lock(&linger_lock);
-	list_for_each_entry_safe(l, next, &linger_list, list) {
-		if (!gnttab_try_end_foreign_access(l->gref))
-			continue;
-		list_del(&l->list);
-		kfree_skb(l->skb);
-		kfree(l);
-	}
-	if (!list_empty(&linger_list))
-		schedule_delayed_work(&linger_work, HZ);
-	mutex_unlock(&linger_lock);
-}
-
-void xpv_netfront_linger(struct sk_buff *skb, grant_ref_t gref)
-{
-	struct lingering *l = kmalloc(sizeof(*l), GFP_KERNEL);
-
-	/* Never to be freed without memory to remember it by. */
-	skb_get(skb);
-	skb_orphan(skb);
-	skb_dst_drop(skb);
-	nf_reset_ct(skb);
-	if (!l)
-		return;
-	l->skb = skb;
-	l->gref = gref;
-	mutex_lock(&linger_lock);
-	list_add_tail(&l->list, &linger_list);
-	schedule_delayed_work(&linger_work, HZ);
-	mutex_unlock(&linger_lock);
-}
-
-void xpv_netfront_linger_end(void)
-{
-	struct lingering *l, *next;
-
-	cancel_delayed_work_sync(&linger_work);
-	list_for_each_entry_safe(l, next, &linger_list, list) {
-		if (gnttab_try_end_foreign_access(l->gref))
-			kfree_skb(l->skb);
-		else
-			pr_warn("grant %u is still mapped, its page is lost\n", l->gref);
-		kfree(l);
-	}
-}
-

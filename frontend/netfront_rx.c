@@ -369,6 +369,14 @@ static void refill(struct xpv_netfront_queue *q)
 		notify_remote_via_irq(rx->channel->irq);
 }
 
+/* There will be another poll without an event: with one channel for both, none tells of answers. */
+static int poll_on(struct xpv_netfront_queue *q, int done)
+{
+	if (unlikely(q->rx.channel->serves & XPV_NETFRONT_TX))
+		napi_schedule(&q->tx.napi);
+	return done;
+}
+
 int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 {
 	struct xpv_netfront_queue *q = container_of(napi, struct xpv_netfront_queue, rx.napi);
@@ -388,17 +396,17 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 		if (n)
 			WRITE_ONCE(rx->channel->worked, true);
 		refill(q);
-		if (done == budget)
-			return done;
-		if (xpv_moderation_linger(&rx->moderation, done))
-			return budget;
+		if (done == budget || xpv_moderation_linger(&rx->moderation, done))
+			return poll_on(q, budget);
 		ahead = xpv_moderation_ahead(&rx->moderation, done);
 		if (xpv_front_rearm(&rx->ring, ahead) < ahead)
 			break;
 		/* For those an event may come, though they will be gone by then. */
 		WRITE_ONCE(rx->channel->forgive, true);
 	}
-	if (napi_complete_done(napi, done) && !xpv_ring_broken(&rx->ring))
+	if (!napi_complete_done(napi, done))
+		return poll_on(q, done);
+	if (!xpv_ring_broken(&rx->ring))
 		xpv_netfront_eoi(rx->channel, XPV_NETFRONT_RX);
 	return done;
 }
@@ -414,15 +422,15 @@ void xpv_netfront_refill_work(struct work_struct *work)
 }
 
 /* Give back a page that is granted to the backend, now or when it lets go of it. */
-static void abandon(struct xpv_netfront_rx *rx, struct xpv_netfront_rxbuf *buf)
+static void abandon(struct xpv_netfront_queue *q, struct xpv_netfront_rxbuf *buf)
 {
 	/* The lot has it. */
 	if (buf->kept)
 		return;
 	/* With a second reference the pool gives up its claim to the page. */
 	get_page(buf->page);
-	page_pool_put_full_page(rx->pool, buf->page, false);
-	gnttab_end_foreign_access(buf->gref, buf->page);
+	page_pool_put_full_page(q->rx.pool, buf->page, false);
+	xpv_netfront_end_grant(q->front, buf->gref, buf->page);
 }
 
 void xpv_netfront_rx_release(struct xpv_netfront_queue *q)
@@ -431,9 +439,9 @@ void xpv_netfront_rx_release(struct xpv_netfront_queue *q)
 	u32 i;
 
 	for (i = 0; rx->ring.shared && i < xpv_front_inflight(&rx->ring); i++)
-		abandon(rx, posted(rx, rx->ring.cons + i));
+		abandon(q, posted(rx, rx->ring.cons + i));
 	while (rx->ready)
-		abandon(rx, &rx->ready_buf[--rx->ready]);
+		abandon(q, &rx->ready_buf[--rx->ready]);
 	while (rx->bare)
 		gnttab_free_grant_reference(rx->bare_ref[--rx->bare]);
 	xpv_netfront_xdp_release(q);

@@ -43,33 +43,40 @@ static int add(struct xpv_netfront_queue *q, const struct xpv_netfront_rxbuf *bu
 	return xpv_netfront_ask_ctl(np, XPV_NET_CTL_ADD_GREFS, q->id, np->ctl.page_ref, n, NULL);
 }
 
+/* The list may be served even now: what it names is the connection's till its end. */
+static bool undecided(int err)
+{
+	return err == -ETIMEDOUT || err == -EPROTO;
+}
+
 static void begin_tx(struct xpv_netfront_queue *q)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct netdev_queue *txq = xpv_netfront_txq(q);
 	/* What isn't trusted is sent copies anyhow. */
 	struct xpv_netfront_copies *c = q->front->untrusted ? &tx->own : &tx->kept;
+	int err = 0;
 
-	if (c == &tx->kept && xpv_netfront_make_copies(q, c, XPV_PAGE_SIZE))
-		goto err_copies;
-	if (add(q, NULL, c->ref, c->pages))
-		goto err_copies;
+	if (c == &tx->kept)
+		err = xpv_netfront_make_copies(q, c, XPV_PAGE_SIZE);
+	if (!err)
+		err = add(q, NULL, c->ref, c->pages);
+	if (err) {
+		if (c == &tx->kept && !undecided(err))
+			xpv_netfront_free_copies(q, c);
+		return;
+	}
 	/* What is on its way from the others stays there. */
 	__netif_tx_lock_bh(txq);
 	tx->copies = c;
 	tx->mapped = true;
 	__netif_tx_unlock_bh(txq);
-	return;
-
-err_copies:
-	if (c == &tx->kept)
-		xpv_netfront_free_copies(c);
 }
 
-static void free_lot(struct xpv_netfront_lot *lot)
+static void free_lot(struct xpv_netfront *np, struct xpv_netfront_lot *lot)
 {
 	while (lot->n--)
-		gnttab_end_foreign_access(lot->buf[lot->n].gref, lot->buf[lot->n].page);
+		xpv_netfront_end_grant(np, lot->buf[lot->n].gref, lot->buf[lot->n].page);
 	kvfree(lot);
 }
 
@@ -83,7 +90,7 @@ static struct xpv_netfront_lot *make_lot(struct xpv_netfront *np, u32 n)
 		struct xpv_netfront_rxbuf *buf = &lot->buf[lot->n];
 
 		if (xpv_netfront_show(np, &buf->page, &buf->gref, false)) {
-			free_lot(lot);
+			free_lot(np, lot);
 			return NULL;
 		}
 		buf->kept = lot->n + 1;
@@ -96,15 +103,18 @@ static struct xpv_netfront_lot *make_lot(struct xpv_netfront *np, u32 n)
 static void begin_rx(struct xpv_netfront_queue *q, u32 n)
 {
 	struct xpv_netfront_lot *lot = make_lot(q->front, n);
+	int err;
 
 	if (!lot)
 		return;
-	if (add(q, lot->buf, NULL, n)) {
-		free_lot(lot);
-		return;
-	}
-	/* Pairs with the address dependency of rx.napi, which it belongs to from here on. */
-	smp_store_release(&q->rx.lot, lot);
+	err = add(q, lot->buf, NULL, n);
+	if (undecided(err))
+		q->rx.late = lot;
+	else if (err)
+		free_lot(q->front, lot);
+	else
+		/* Pairs with the address dependency of rx.napi, which it belongs to from here on. */
+		smp_store_release(&q->rx.lot, lot);
 }
 
 void xpv_netfront_begin_static(struct xpv_netfront_queue *q)
@@ -117,18 +127,23 @@ void xpv_netfront_begin_static(struct xpv_netfront_queue *q)
 	if (xpv_netfront_ask_ctl(q->front, XPV_NET_CTL_GET_GREFS, q->id, 0, 0, &most))
 		return;
 	wanted = min(wanted, most);
-	if (wanted <= XPV_NETFRONT_SLOTS || gnttab_alloc_grant_references(SPARE_GRANTS, &spare))
+	if (wanted <= XPV_NETFRONT_SLOTS ||
+	    gnttab_alloc_grant_references(SPARE_GRANTS + wanted, &spare))
 		return;
+	/* There are as many. Nobody is to lack them while we wait for the backend. */
+	gnttab_free_grant_references(spare);
 	begin_tx(q);
 	begin_rx(q, wanted - XPV_NETFRONT_SLOTS);
-	gnttab_free_grant_references(spare);
 }
 
 void xpv_netfront_release_static(struct xpv_netfront_queue *q)
 {
 	if (q->rx.lot)
-		free_lot(q->rx.lot);
+		free_lot(q->front, q->rx.lot);
 	q->rx.lot = NULL;
+	if (q->rx.late)
+		free_lot(q->front, q->rx.late);
+	q->rx.late = NULL;
 }
 
 /* Under rx.napi, as the next two. The page is with the stack, which has a reference of its own. */

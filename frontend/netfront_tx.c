@@ -11,23 +11,6 @@
 /* Answers that are worth taking while the sender is at it anyway. */
 #define REAP_BATCH	32u
 
-int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
-{
-	struct xpv_netfront_tx *tx = &q->tx;
-	struct netdev_queue *txq = xpv_netfront_txq(q);
-	int err = -EAGAIN;
-
-	__netif_tx_lock_bh(txq);
-	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
-		xpv_netfront_pack_mcast(q, type, addr);
-		if (xpv_front_publish(&tx->ring))
-			notify_remote_via_irq(tx->channel->irq);
-		err = 0;
-	}
-	__netif_tx_unlock_bh(txq);
-	return err;
-}
-
 static void refused(struct xpv_netfront_queue *q, const struct xpv_netfront_txslot *slot)
 {
 	if (slot->state != XPV_NETFRONT_MESSAGE) {
@@ -38,13 +21,47 @@ static void refused(struct xpv_netfront_queue *q, const struct xpv_netfront_txsl
 	schedule_delayed_work(&q->front->mcast_work, 0);
 }
 
+/* What somebody waits for is answered. The rest as below. */
+static const char *end_wait(struct xpv_netfront_queue *q, struct xpv_netfront_txslot *slot,
+			    grant_ref_t gref, int budget, u32 *packets, u32 *bytes)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct sk_buff *skb;
+
+	switch (slot->state) {
+	case XPV_NETFRONT_GRANTED:
+		if (!gnttab_end_foreign_access_ref(gref))
+			return "answered a packet and keeps its page";
+		skb = slot->skb;
+		slot->skb = NULL;
+		if (--*xpv_netfront_left(skb))
+			break;
+		tx->waiting--;
+		++*packets;
+		*bytes += skb->len;
+		napi_consume_skb(skb, budget);
+		break;
+	case XPV_NETFRONT_FRAME:
+		if (!gnttab_end_foreign_access_ref(gref))
+			return "answered a frame and keeps its page";
+		tx->waiting--;
+		xdp_return_frame(slot->frame);
+		slot->frame = NULL;
+		break;
+	case XPV_NETFRONT_MESSAGE:
+		tx->waiting--;
+		break;
+	}
+	return NULL;
+}
+
 /* Take one answer. NULL, or what is wrong with it. Adds an skb that is done to @bytes. */
 static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_net_txrsp *rsp,
 			       int budget, u32 *packets, u32 *bytes)
 {
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct xpv_netfront_txslot *slot;
-	struct sk_buff *skb;
+	const char *wrong;
 
 	if (rsp->status == XPV_NET_NULL) {
 		if (!tx->extras)
@@ -55,24 +72,10 @@ static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_ne
 	if (rsp->id >= XPV_NETFRONT_SLOTS || tx->slot[rsp->id].state == XPV_NETFRONT_FREE)
 		return "answered a packet that was not sent";
 	slot = &tx->slot[rsp->id];
-	if (slot->state == XPV_NETFRONT_GRANTED) {
-		if (!gnttab_end_foreign_access_ref(tx->gref[rsp->id]))
-			return "answered a packet and keeps its page";
-		skb = slot->skb;
-		slot->skb = NULL;
-		if (!--*xpv_netfront_left(skb)) {
-			tx->waiting--;
-			++*packets;
-			*bytes += skb->len;
-			napi_consume_skb(skb, budget);
-		}
-	}
-	if (slot->state == XPV_NETFRONT_FRAME) {
-		if (!gnttab_end_foreign_access_ref(tx->gref[rsp->id]))
-			return "answered a frame and keeps its page";
-		tx->waiting--;
-		xdp_return_frame(slot->frame);
-		slot->frame = NULL;
+	if (slot->state != XPV_NETFRONT_COPIED) {
+		wrong = end_wait(q, slot, tx->gref[rsp->id], budget, packets, bytes);
+		if (wrong)
+			return wrong;
 	}
 	if (slot->first && rsp->status < 0)
 		refused(q, slot);
@@ -195,6 +198,22 @@ static void show(struct xpv_netfront_queue *q, bool now)
 		notify_remote_via_irq(q->tx.channel->irq);
 }
 
+int xpv_netfront_send_mcast(struct xpv_netfront_queue *q, u8 type, u64 addr)
+{
+	struct xpv_netfront_tx *tx = &q->tx;
+	struct netdev_queue *txq = xpv_netfront_txq(q);
+	int err = -EAGAIN;
+
+	__netif_tx_lock_bh(txq);
+	if (tx->up && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM) {
+		xpv_netfront_pack_mcast(q, type, addr);
+		show(q, true);
+		err = 0;
+	}
+	__netif_tx_unlock_bh(txq);
+	return err;
+}
+
 /* Single producer: the stack holds the transmit queue's lock. */
 netdev_tx_t xpv_netfront_xmit(struct sk_buff *skb, struct net_device *dev)
 {
@@ -277,23 +296,22 @@ int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
 }
 
 /* The connection is over and so is the packet. */
-static void abandon(struct sk_buff *skb, grant_ref_t gref)
+static void abandon(struct xpv_netfront *np, struct sk_buff *skb, grant_ref_t gref)
 {
-	if (!gnttab_try_end_foreign_access(gref))
-		xpv_netfront_linger(skb, gref);
+	xpv_netfront_end_skb_grant(np, gref, skb);
 	if (!--*xpv_netfront_left(skb))
 		kfree_skb(skb);
 }
 
 /* Its page is free when the backend lets go of it too. */
-static void abandon_frame(struct xdp_frame *frame, grant_ref_t gref)
+static void abandon_frame(struct xpv_netfront *np, struct xdp_frame *frame, grant_ref_t gref)
 {
 	struct page *page = virt_to_page(frame->data);
 
 	/* With a second reference a pool gives up its claim to the page. */
 	get_page(page);
 	xdp_return_frame(frame);
-	gnttab_end_foreign_access(gref, page);
+	xpv_netfront_end_grant(np, gref, page);
 }
 
 void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
@@ -301,16 +319,16 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 	struct xpv_netfront_tx *tx = &q->tx;
 	u32 i;
 
-	xpv_netfront_free_copies(&tx->kept);
-	xpv_netfront_free_copies(&tx->own);
+	xpv_netfront_free_copies(q, &tx->kept);
+	xpv_netfront_free_copies(q, &tx->own);
 	tx->mapped = false;
 	for (i = 0; i < XPV_NETFRONT_SLOTS; i++) {
 		struct xpv_netfront_txslot *slot = &tx->slot[i];
 
 		if (slot->state == XPV_NETFRONT_GRANTED)
-			abandon(slot->skb, tx->gref[i]);
+			abandon(q->front, slot->skb, tx->gref[i]);
 		else if (slot->state == XPV_NETFRONT_FRAME)
-			abandon_frame(slot->frame, tx->gref[i]);
+			abandon_frame(q->front, slot->frame, tx->gref[i]);
 		else if (tx->gref[i] != INVALID_GRANT_REF)
 			gnttab_free_grant_reference(tx->gref[i]);
 		tx->gref[i] = INVALID_GRANT_REF;

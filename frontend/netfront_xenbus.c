@@ -281,8 +281,6 @@ static int connect(struct xpv_netfront *np)
 	np->mcast_dynamic = ask(np, "feature-dynamic-multicast-control");
 	adopt_features(np);
 
-	/* Of an earlier connection, if nobody had the occasion before. */
-	release_queues(np);
 	err = connect_queues(np);
 	if (err) {
 		xenbus_dev_fatal(xbdev, err, "setting up queues");
@@ -417,16 +415,18 @@ static bool may_return(struct xpv_netfront *np, enum xpv_state back)
 		return false;
 	if (np->back == XPV_CLOSED && back == XPV_INIT_WAIT)
 		np->again = true;
-	return np->again && back == XPV_CLOSED && ask(np, "online");
+	if (!np->again || back != XPV_CLOSED || !ask(np, "online"))
+		return false;
+	/* What it has of ours it must have let go of before it is given more. */
+	release_queues(np);
+	return !xpv_netfront_is_held(np);
 }
 
-static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state)
+static void follow(struct xpv_netfront *np, enum xpv_state back)
 {
-	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
-	enum xpv_state back = (enum xpv_state)state;
 	enum xpv_state target;
 
-	mutex_lock(&np->state_lock);
+	lockdep_assert_held(&np->state_lock);
 	if (has_to_part(np, back))
 		set_state(np, XPV_CLOSED);
 	if (may_return(np, back))
@@ -445,6 +445,24 @@ static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state
 	/* Now it maps nothing of ours any more. */
 	if (np->state == XPV_CLOSED && (back == XPV_CLOSED || back == XPV_UNKNOWN))
 		release_queues(np);
+}
+
+static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state)
+{
+	struct xpv_netfront *np = dev_get_drvdata(&xbdev->dev);
+
+	mutex_lock(&np->state_lock);
+	follow(np, (enum xpv_state)state);
+	mutex_unlock(&np->state_lock);
+}
+
+/* The backend has let go of the last page. */
+static void return_late(struct work_struct *work)
+{
+	struct xpv_netfront *np = container_of(work, struct xpv_netfront, held_work);
+
+	mutex_lock(&np->state_lock);
+	follow(np, np->back);
 	mutex_unlock(&np->state_lock);
 }
 
@@ -477,6 +495,7 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 	np = netdev_priv(dev);
 	mutex_init(&np->state_lock);
 	INIT_WORK(&np->close_work, close_for);
+	INIT_WORK(&np->held_work, return_late);
 	dev_set_drvdata(&xbdev->dev, np);
 	err = read_mac(dev, xbdev);
 	if (err) {
@@ -530,6 +549,7 @@ static void remove(struct xenbus_device *xbdev)
 	if (np->state == XPV_CONNECTED)
 		take_leave(np);
 	np->state = XPV_CLOSED;
+	np->again = false;
 	release_queues(np);
 	mutex_unlock(&np->state_lock);
 
@@ -537,6 +557,7 @@ static void remove(struct xenbus_device *xbdev)
 	/* No poll, no sender, no user to schedule them again; they find nothing to do. */
 	cancel_delayed_work_sync(&np->mcast_work);
 	cancel_work_sync(&np->close_work);
+	xpv_netfront_disown(np);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	xpv_netfront_destroy(np->netdev);
 }

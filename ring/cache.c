@@ -12,10 +12,19 @@ static u32 number(const struct xpv_cache *c, const struct xpv_cached *e)
 	return (u32)(e - c->entry);
 }
 
-/* Frontends number their grants in sequence; the peer choosing badly slows only itself. */
+/* Frontends number their grants in sequence. Those a peer chooses to fall into one bucket, it has no room for. */
 static u32 *bucket(const struct xpv_cache *c, u32 gref)
 {
 	return &c->bucket[(gref * 0x9e3779b1u >> 7) & (c->buckets - 1)];
+}
+
+static bool bucket_full(const struct xpv_cache *c, u32 n)
+{
+	u32 count;
+
+	for (count = 0; n != NONE; n = c->entry[n].chain)
+		count++;
+	return count >= XPV_CACHE_CHAIN;
 }
 
 static void link_newest(struct xpv_cache *c, struct xpv_cached *e)
@@ -111,7 +120,7 @@ struct xpv_cached *xpv_cache_add(struct xpv_cache *c, u32 gref)
 	struct xpv_cached *e;
 	u32 *head = bucket(c, gref);
 
-	if (c->count == c->capacity)
+	if (c->count == c->capacity || bucket_full(c, *head))
 		return NULL;
 	e = &c->entry[c->unused];
 	c->unused = e->chain;

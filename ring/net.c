@@ -33,10 +33,13 @@ static int protocol_error(struct xpv_ring *ring)
 	return -EPROTO;
 }
 
+/* -EPROTO: none at all. -EINVAL: of segments that may be somebody's wish, but are too small. */
 static int gso(const struct xpv_net_extra *e, u8 *type, u16 *size)
 {
 	if (!e->gso.size ||
 	    (e->gso.type != XPV_NET_GSO_TCPV4 && e->gso.type != XPV_NET_GSO_TCPV6))
+		return -EPROTO;
+	if (e->gso.size < XPV_NET_MIN_GSO)
 		return -EINVAL;
 	*type = e->gso.type;
 	*size = e->gso.size;
@@ -55,6 +58,7 @@ static void hash(const struct xpv_net_extra *e, u8 *type, u32 *value)
 static int take_tx_extras(struct take *t, struct xpv_net_txpkt *pkt)
 {
 	struct xpv_net_extra e;
+	int err = 0;
 
 	do {
 		if (!copy_next(t, &e, sizeof(e)))
@@ -62,8 +66,9 @@ static int take_tx_extras(struct take *t, struct xpv_net_txpkt *pkt)
 		pkt->extras++;
 		switch (e.type) {
 		case XPV_NET_EXTRA_GSO:
-			if (gso(&e, &pkt->gso_type, &pkt->gso_size))
-				return -EPROTO;
+			err = gso(&e, &pkt->gso_type, &pkt->gso_size);
+			if (err == -EPROTO)
+				return err;
 			break;
 		case XPV_NET_EXTRA_MCAST_ADD:
 		case XPV_NET_EXTRA_MCAST_DEL:
@@ -79,7 +84,7 @@ static int take_tx_extras(struct take *t, struct xpv_net_txpkt *pkt)
 			return -EPROTO;
 		}
 	} while (e.flags & XPV_NET_EXTRA_MORE);
-	return 0;
+	return err;
 }
 
 /* The first request names the size of the whole; its own is what the others leave. */
@@ -104,8 +109,8 @@ static int split_tx_size(struct xpv_net_txpkt *pkt)
 int xpv_net_take_tx(struct xpv_ring *ring, struct xpv_net_txpkt *pkt)
 {
 	struct take t = { .ring = ring, .left = xpv_back_pending(ring) };
+	int err, what = 1;
 	u16 flags;
-	int err;
 
 	if (!t.left)
 		return xpv_ring_broken(ring) ? -EPROTO : 0;
@@ -123,8 +128,13 @@ int xpv_net_take_tx(struct xpv_ring *ring, struct xpv_net_txpkt *pkt)
 		flags = pkt->frag[pkt->frags].flags;
 		if (!pkt->frags++) {
 			pkt->flags = flags;
-			if (flags & XPV_NET_TX_EXTRA && take_tx_extras(&t, pkt))
-				return protocol_error(ring);
+			if (flags & XPV_NET_TX_EXTRA) {
+				err = take_tx_extras(&t, pkt);
+				if (err == -EPROTO)
+					return protocol_error(ring);
+				if (err)
+					what = err;
+			}
 		}
 	} while (flags & XPV_NET_TX_MORE);
 
@@ -132,12 +142,12 @@ int xpv_net_take_tx(struct xpv_ring *ring, struct xpv_net_txpkt *pkt)
 	/* A change of the multicast filter is a lone request without data. */
 	if (pkt->mcast) {
 		pkt->size = 0;
-		return pkt->frags == 1 ? 1 : -EINVAL;
+		return pkt->frags == 1 ? what : -EINVAL;
 	}
 	err = split_tx_size(pkt);
 	if (err == -EPROTO)
 		return protocol_error(ring);
-	return err ? err : 1;
+	return err ? err : what;
 }
 EXPORT_SYMBOL_GPL(xpv_net_take_tx);
 

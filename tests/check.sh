@@ -44,7 +44,7 @@ mkdir -p build/check
 if [ "${1-}" = long ]; then
 	stage_total=2
 	# Each side of the block pair in depth, and a guest with firmware and a device model.
-	export LAB_LONG=1 LAB_PAIRS='pv:xpv:xpv pv:linux:xpv pv:xpv:linux hvm:xpv:xpv pv:xpv:blkd pv:linux:blkd pvh:xpv:blkd pvh:linux:blkd'
+	export LAB_LONG=1 LAB_PAIRS='pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv hvm:xpv:xpv pv:xpv:linux pv:xpv:qdisk pv:xpv:blkd pv:linux:blkd pvh:xpv:blkd pvh:linux:blkd'
 fi
 if [ "${1-}" = soak ]; then
 	stage_total=2

@@ -171,6 +171,10 @@ int disk_open_store(struct disk *d, char *why)
 {
 	int err = 0;
 
+	if (d->removed) {
+		snprintf(why, STORE_WHY, "the disk that was there before still has requests in flight");
+		return -EAGAIN;
+	}
 	if (disk_has_store(d))
 		return 0;
 	if (is_news(d, ERRAND_OPEN))

@@ -139,6 +139,7 @@ struct disk {
 	enum xpv_state state;
 	bool readonly, cdrom, removable, discard_enabled;
 	bool online;		/* the toolstack wants it */
+	bool removed;		/* its node has been: what is there now is another disk's, of the same name */
 	bool dirty;		/* a watch has told of it */
 	bool came;		/* the frontend has gone on since we connected, or tried to */
 	bool anew;		/* to be closed first, before it is connected again */

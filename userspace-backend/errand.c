@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #define PATIENCE_NS	5000000000ull	/* for those that are out, at the end */
+#define AGAIN_MS	100		/* to look for a thread, when there was none */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* for the next two */
 static struct errand *returned;
 static int bell = -1;
 
-static unsigned int out;		/* the main thread's */
+/* The main thread's: how many are out, and those of them that have no thread yet. */
+static unsigned int out;
+static struct errand *waiting, **last = &waiting;
 
 static void *carry_out(void *arg)
 {
@@ -36,19 +39,57 @@ static void *carry_out(void *arg)
 	return NULL;
 }
 
-void errand_send(struct errand *e, enum errand_kind kind)
+static bool start_thread(struct errand *e)
 {
 	pthread_attr_t detached;
 	pthread_t thread;
+	bool started;
+
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	started = !pthread_create(&thread, &detached, carry_out, e);
+	pthread_attr_destroy(&detached);
+	return started;
+}
+
+/* In the order in which they were sent, as far as there are threads. */
+static void start_waiting(void)
+{
+	struct errand *e, *next;
+
+	for (e = waiting; e; e = next) {
+		next = e->next;
+		if (!start_thread(e))
+			break;
+	}
+	waiting = e;
+	if (!e)
+		last = &waiting;
+}
+
+static void try_again(void *arg)
+{
+	bool *armed = arg;
+
+	*armed = false;
+	start_waiting();
+	if (waiting)
+		*armed = !loop_after(AGAIN_MS, try_again, armed);
+}
+
+void errand_send(struct errand *e, enum errand_kind kind)
+{
+	static bool armed;
 
 	e->kind = kind;
 	e->out = true;
+	e->next = NULL;
 	out++;
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &detached, carry_out, e))
-		carry_out(e);
-	pthread_attr_destroy(&detached);
+	*last = e;
+	last = &e->next;
+	start_waiting();
+	if (waiting && !armed)
+		armed = !loop_after(AGAIN_MS, try_again, &armed);
 }
 
 static void hear(void *arg)
@@ -89,7 +130,8 @@ void errands_stop(void)
 	u64 now = now_ns(), end = now + PATIENCE_NS;
 
 	for (; out && now < end; now = now_ns()) {
-		poll(&p, 1, (int)((end - now) / 1000000) + 1);
+		start_waiting();
+		poll(&p, 1, AGAIN_MS);
 		hear(NULL);
 	}
 	loop_remove(bell);

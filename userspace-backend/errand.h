@@ -35,7 +35,7 @@ int errands_start(void);
 /* None is sent any more, but by one that comes back: wait for those that are out, for a while. */
 void errands_stop(void);
 
-/* What is to be done with @e->store. If there can't be a thread, it is done by the caller's. */
+/* What is to be done with @e->store. Where there can't be a thread, it is out until there can. */
 void errand_send(struct errand *e, enum errand_kind kind);
 
 #endif

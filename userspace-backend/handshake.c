@@ -33,12 +33,14 @@ static bool write_geometry(struct disk *d, xs_transaction_t t)
 	bool ok;
 
 	ok = node_write(t, d->path, "sectors", "%llu", (unsigned long long)d->limits.capacity) &&
-	     node_write(t, d->path, "sector-size", "%u", s->sector) &&
-	     node_write(t, d->path, "physical-sector-size", "%u", s->physical) &&
 	     node_write(t, d->path, "info", "%u", info) &&
 	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
 	     node_write(t, d->path, "feature-barrier", "%u", d->limits.barrier) &&
 	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
+	/* Who is connected has made its disk with these, whatever the store says by now. */
+	if (ok && d->state != XPV_CONNECTED)
+		ok = node_write(t, d->path, "sector-size", "%u", s->sector) &&
+		     node_write(t, d->path, "physical-sector-size", "%u", s->physical);
 	if (ok && d->limits.discard)
 		ok = node_write(t, d->path, "discard-granularity", "%u", s->discard) &&
 		     node_write(t, d->path, "discard-alignment", "%u", s->discard_offset) &&
@@ -87,8 +89,11 @@ static int read_ring(const char *dir, u32 order, struct ring_info *info)
 	return err;
 }
 
-/* Each node is read once. What was offered to a frontend that is gone on with, nobody knows. */
-static int negotiate(struct disk *d, struct choice *choice, bool recover)
+/*
+ * Each node is read once. What was offered when the frontend chose, nobody knows: the settings may be others
+ * by now, and one that resumes has read what was offered before.
+ */
+static int negotiate(struct disk *d, struct choice *choice)
 {
 	char *protocol = node_read(d->front, "protocol");
 	int err = xpv_blk_abi(protocol, &d->abi);
@@ -97,22 +102,22 @@ static int negotiate(struct disk *d, struct choice *choice, bool recover)
 	if (err)
 		return err;
 	choice->queues = node_number_or(d->front, "multi-queue-num-queues", 1);
-	if (!choice->queues || choice->queues > (recover ? MAX_QUEUES : max_queues()))
+	if (!choice->queues || choice->queues > MAX_QUEUES)
 		return -EINVAL;
 	err = node_number(d->front, "ring-page-order", &choice->order);
 	if (err == -ENOENT)
 		choice->order = NO_ORDER;
-	else if (err || choice->order > (recover ? XPV_RING_MAX_ORDER : config.max_ring_order))
+	else if (err || choice->order > XPV_RING_MAX_ORDER)
 		return -EINVAL;
 	return 0;
 }
 
-int handshake_read(struct disk *d, bool recover, struct ring_info *info, u32 *queues)
+int handshake_read(struct disk *d, struct ring_info *info, u32 *queues)
 {
 	struct choice choice;
 	char dir[300];
 	u32 i;
-	int err = negotiate(d, &choice, recover);
+	int err = negotiate(d, &choice);
 
 	*queues = choice.queues;
 	if (!err && choice.queues == 1)

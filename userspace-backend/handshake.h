@@ -8,13 +8,13 @@
 /* Before InitWait: what a frontend may choose from. False: xenstore does not take it. */
 bool handshake_offer(struct disk *d);
 
-/* Before Connected, and when something of it has changed: the disk as it is measured. */
+/* Before Connected, and when something of it has changed: the disk as it is measured. Its sectors stay as told. */
 bool handshake_geometry(struct disk *d);
 
 /*
- * What the frontend chose: d->abi, how many queues, and for each its ring, MAX_QUEUES at most. With
- * @recover it may have been offered more than we offer. Returns 0, -EINVAL or -ENOENT.
+ * What the frontend chose: d->abi, how many queues, and for each its ring, MAX_QUEUES at most. It may have
+ * been offered more than we offer. Returns 0 or a negative errno.
  */
-int handshake_read(struct disk *d, bool recover, struct ring_info *info, u32 *queues);
+int handshake_read(struct disk *d, struct ring_info *info, u32 *queues);
 
 #endif

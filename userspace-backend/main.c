@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -18,6 +19,8 @@
 #define CONFIG_FILE	"/etc/xpv-blkd.conf"
 #define HELD_S		5u	/* what a store has not answered for so long is not waited for */
 #define DRAIN_MS	200u	/* between two looks at what is left */
+#define LOCK_MS		20u	/* between two tries to lock the directory */
+#define LOCK_TRIES	500u
 
 struct config config;
 
@@ -152,6 +155,17 @@ static int take_signals(void)
 	return signals < 0 ? -errno : loop_add(signals, take_signal, NULL);
 }
 
+/* The kernel may still be ending one that was killed, and what it had in flight. */
+static int lock_file(int fd)
+{
+	unsigned int tries = LOCK_TRIES;
+	int err;
+
+	while ((err = flock(fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && tries--)
+		poll(NULL, 0, LOCK_MS);
+	return err;
+}
+
 /* One daemon for a directory: two would serve the same rings. */
 static int lock(void)
 {
@@ -164,7 +178,7 @@ static int lock(void)
 	}
 	snprintf(path, sizeof(path), "%s/lock", config.run_dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
+	if (fd < 0 || lock_file(fd)) {
 		log_error("%s: %s", path, fd < 0 ? strerror(errno) : "another xpv-blkd is running");
 		return -EBUSY;
 	}
@@ -193,12 +207,13 @@ static int start(void)
 		goto err_close_world;
 	}
 	err = control_start(why);
-	if (!err)
-		err = metrics_start(why);
 	if (err) {
 		log_error("%s", why);
 		goto err_stop_disks;
 	}
+	/* Disks are served all the same. */
+	if (metrics_start(why))
+		log_warning("no metrics: %s", why);
 	err = xenbus_start();
 	if (err) {
 		log_error("no xenstore: %s", strerror(-err));

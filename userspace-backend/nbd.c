@@ -211,6 +211,21 @@ static struct export *learn(struct conn *c, struct export *e, const char **why)
 	return *why ? NULL : e;
 }
 
+/* What the others were told when they were made holds no more: libnbd lets nothing through that is beyond it. */
+static void renew_others(struct nbd *nbd)
+{
+	struct conn *c;
+
+	for (c = nbd->conn + 1; c < nbd->conn + nbd->nr_conns; c++) {
+		if (c->state == CONN_UP) {
+			c->state = CONN_LEAVING;
+		} else if (c->state == CONN_COMING) {
+			drop(c);
+			c->again = 0;
+		}
+	}
+}
+
 static void come_up(struct conn *c)
 {
 	struct nbd *nbd = c->nbd;
@@ -231,6 +246,8 @@ static void come_up(struct conn *c)
 	/* What was promised to the guest stays as it was, but for the size. */
 	first = nbd->export;
 	if (first.sector) {
+		if (first.bytes != e.bytes)
+			renew_others(nbd);
 		first.bytes = e.bytes;
 		e = first;
 	}
@@ -373,8 +390,9 @@ static void wait_for_news(struct nbd *nbd, int ms)
 		return;
 	if (fds[0].revents)
 		eventfd_read(nbd->wake, &n);
+	/* What happens to the first may end others. */
 	for (i = 0; i < nr; i++)
-		if (fds[i + 1].revents)
+		if (fds[i + 1].revents && nbd->conn[i].handle)
 			happened(&nbd->conn[i], fds[i + 1].revents);
 }
 

@@ -17,7 +17,10 @@ char *node_read(const char *dir, const char *key)
 {
 	char path[PATH_BYTES];
 
-	return join(path, dir, key) ? xs_read(node_store, XBT_NULL, path, NULL) : NULL;
+	if (join(path, dir, key))
+		return xs_read(node_store, XBT_NULL, path, NULL);
+	errno = ENAMETOOLONG;
+	return NULL;
 }
 
 int node_number(const char *dir, const char *key, u32 *value)
@@ -27,7 +30,7 @@ int node_number(const char *dir, const char *key, u32 *value)
 	int err = 0;
 
 	if (!text)
-		return -ENOENT;
+		return -errno;
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	/* strtoul() would take a sign, and blanks. */

@@ -9,13 +9,13 @@
 
 extern struct xs_handle *node_store;
 
-/* The text of @dir/@key, to be freed; NULL: there is none. */
+/* The text of @dir/@key, to be freed; NULL: errno ENOENT if there is none, else why it can't be read. */
 char *node_read(const char *dir, const char *key);
 
-/* A number, written as the protocol has it. 0, -ENOENT or -EINVAL. */
+/* A number, written as the protocol has it. 0, -EINVAL if it is none, -ENOENT or why it can't be read. */
 int node_number(const char *dir, const char *key, u32 *value);
 
-/* The same, or @missing if there is none. */
+/* The same, or @missing if there is none that can be read. */
 u32 node_number_or(const char *dir, const char *key, u32 missing);
 
 /*

@@ -27,6 +27,7 @@ struct small {
 	struct store inner;
 	struct job *writing;	/* any order */
 	struct job *waiting;	/* in order */
+	bool beginning;		/* they are being looked through */
 };
 
 struct lane {
@@ -130,21 +131,34 @@ static void begin(struct small *small, struct job *j)
 	go(j);
 }
 
+/* All that can. One that ends at once leaves it to this loop to see who can by then. */
+static void begin_waiting(struct small *small)
+{
+	struct job *j = small->waiting;
+
+	if (small->beginning)
+		return;
+	small->beginning = true;
+	while (j) {
+		if (in_use(small->writing, NULL, j) || in_use(small->waiting, j, j)) {
+			j = j->next;
+			continue;
+		}
+		remove_job(&small->waiting, j);
+		begin(small, j);
+		j = small->waiting;
+	}
+	small->beginning = false;
+}
+
 static void end(struct job *j, int err)
 {
 	struct small *small = j->lane->small;
 	struct io *outer = j->outer;
-	struct job *next, *w;
 
 	if (outer->op == IO_WRITE) {
 		remove_job(&small->writing, j);
-		for (w = small->waiting; w; w = next) {
-			next = w->next;
-			if (in_use(small->writing, NULL, w) || in_use(small->waiting, w, w))
-				continue;
-			remove_job(&small->waiting, w);
-			begin(small, w);
-		}
+		begin_waiting(small);
 	} else if (!err) {
 		memcpy(outer->buf, j->mem + (outer->offset - j->from), outer->bytes);
 	}

@@ -104,6 +104,7 @@ static int fault_open(struct store *s, const char *target, char *why)
 	s->physical = f->inner.physical;
 	s->discard = f->inner.discard;
 	s->discard_offset = f->inner.discard_offset;
+	s->one_worker = f->inner.one_worker;
 	s->data = f;
 	return 0;
 

@@ -41,6 +41,7 @@ struct lane {
 	struct io *flushing;	/* a list by buf, which they don't need: done by one fsync */
 	struct io *to_flush;	/* by the next one, for they may be later than what this one saw */
 	void *discards, **last;	/* a list of ios by buf: the first is on its way */
+	bool commanded;		/* it is a command; that there is none, others may learn before it is back */
 };
 
 /* --- opening --- */
@@ -93,7 +94,10 @@ static int measure(struct store *s)
 	return 0;
 }
 
-/* The smallest piece that can be read: a file system does not say, on the kernels that we run on. */
+/*
+ * The smallest piece that can be read: a file system does not say, on the kernels that we run on. Holes can
+ * be read in any.
+ */
 static u32 try_sector(int fd)
 {
 	void *buf;
@@ -128,8 +132,11 @@ static void learn_bdev(struct store *s, int fd, dev_t dev)
 
 static void learn_file(struct store *s, int fd, const struct stat *st)
 {
-	u32 sector = try_sector(fd);
+	u32 sector = try_sector(fd), below = (u32)queue_limit(st->st_dev, "logical_block_size");
 
+	/* Of the disk that the file system is on, where that is one. */
+	if (fcntl(fd, F_GETFL) & O_DIRECT && below > sector)
+		sector = below;
 	s->sector = sector;
 	s->physical = (u32)st->st_blksize > sector && st->st_blksize <= MOST_SECTOR ? (u32)st->st_blksize : sector;
 	s->discard = s->physical;
@@ -275,7 +282,8 @@ static void discard(struct lane *lane, struct io *io)
 	u64 n = io->bytes < MOST_DISCARD ? io->bytes : MOST_DISCARD;
 	int fd = lane->file->fd;
 
-	if (READ_ONCE(lane->file->commands)) {
+	lane->commanded = READ_ONCE(lane->file->commands);
+	if (lane->commanded) {
 		io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, (void *)(uintptr_t)io->offset, 0, 0);
 		sqe->cmd_op = BLOCK_URING_CMD_DISCARD;
 		sqe->addr3 = n;
@@ -293,7 +301,7 @@ static void discarded(struct event *ev, int res, u32 flags)
 	struct lane *lane = io->lane;
 
 	(void)flags;
-	if ((res == -EINVAL || res == -EOPNOTSUPP) && READ_ONCE(lane->file->commands)) {
+	if ((res == -EINVAL || res == -EOPNOTSUPP) && lane->commanded) {
 		/* Not on this kernel: what does the same, where the device can. */
 		WRITE_ONCE(lane->file->commands, false);
 		discard(lane, io);

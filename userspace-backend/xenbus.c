@@ -57,9 +57,11 @@ void xenbus_complain(struct disk *d, const char *format, ...)
 }
 
 static void look(struct disk *d);
+static void adopt(u16 domid, u32 devid);
 
 /* --- states --- */
 
+/* @junk for what is no state, or can't be read: neither says that @dir is gone. */
 static enum xpv_state state_of(const char *dir, enum xpv_state junk)
 {
 	u32 state;
@@ -93,12 +95,22 @@ static bool size_told(const struct disk *d)
 	return says(d->path, "sectors", sectors);
 }
 
+/* A frontend keeps the sectors that it was told of by a process before us. */
+static void check_sectors(const struct disk *d)
+{
+	u32 told = node_number_or(d->path, "sector-size", d->store.sector);
+
+	if (told < d->store.sector)
+		log_warning("%s: was told of sectors of %u bytes, but %s has %u: parts of them can't be had",
+			    d->name, told, d->target, d->store.sector);
+}
+
 static int connect_disk(struct disk *d, bool recover)
 {
 	struct ring_info info[MAX_QUEUES];
 	u32 queues;
 	bool told;
-	int err = handshake_read(d, recover, info, &queues);
+	int err = handshake_read(d, info, &queues);
 
 	d->came = false;
 	if (err) {
@@ -106,7 +118,12 @@ static int connect_disk(struct disk *d, bool recover)
 		return err;
 	}
 	disk_measure(d);
+	if (recover)
+		check_sectors(d);
 	err = disk_connect(d, info, queues, recover);
+	/* What that means, who recovers knows. */
+	if (err == -EPROTO && recover)
+		return err;
 	if (err) {
 		xenbus_complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
@@ -203,6 +220,24 @@ static void follow(struct disk *d, enum xpv_state front)
 	set_state(d, target);
 }
 
+/*
+ * The toolstack has removed it: nothing is written, for that would make it anew. If it is there @again, that
+ * is another disk, for which there is room when this one is gone.
+ */
+static void leave(struct disk *d, bool again)
+{
+	u16 domid = d->domid;
+	u32 devid = d->devid;
+
+	d->removed = true;
+	d->state = XPV_CLOSING;
+	if (disk_disconnect(d, false) == -EAGAIN)
+		return;
+	forget(d);
+	if (again)
+		adopt(domid, devid);
+}
+
 /* Look at @d anew, and make the moves that follow. @d may be gone afterwards. */
 static void look(struct disk *d)
 {
@@ -212,10 +247,8 @@ static void look(struct disk *d)
 	d->dirty = false;
 	if (drained)
 		return;
-	if (own == XPV_UNKNOWN) {
-		/* The toolstack has removed it: nothing is written, for that would make it anew. */
-		if (disk_disconnect(d, false) != -EAGAIN)
-			forget(d);
+	if (own == XPV_UNKNOWN || d->removed) {
+		leave(d, own != XPV_UNKNOWN);
 		return;
 	}
 	if (front == XPV_STATES || (d->recovering && waits_for_us(d, front)))
@@ -233,7 +266,7 @@ void disk_news(struct disk *d, u32 news)
 {
 	unsigned int i;
 
-	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD)) {
+	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD) && !d->removed) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
 		d->limits.barrier &= d->limits.flush;
 		d->limits.discard &= !(news & 1u << DISK_NO_DISCARD);
@@ -303,7 +336,7 @@ static void adopt(u16 domid, u32 devid)
 	xs_watch(node_store, watch, FRONT_TOKEN);
 	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
 	xentop_add(d);
-	/* To be looked at once more by the caller. */
+	/* To be looked at once more by watched(). */
 	d->dirty = true;
 	if (d->state == XPV_INITIALISING)
 		set_state(d, XPV_INIT_WAIT);
@@ -430,16 +463,34 @@ void xenbus_stop(void)
 
 /* --- what follows from the store --- */
 
+/*
+ * Its frontend waits, connected to a process before us or to none. One that is not connected may have come anew
+ * while nobody was here, so that its rings are not those that the journal is about.
+ */
+static void go_on(struct disk *d, enum xpv_state front)
+{
+	int err = connect_disk(d, true);
+
+	if (err == -EPROTO && front == XPV_INITIALISED) {
+		d->anew = true;
+		return;
+	}
+	if (err == -EPROTO)
+		xenbus_complain(d, "its rings don't agree with what was in flight");
+	if (err)
+		fail(d);
+}
+
 void xenbus_opened(struct disk *d)
 {
+	enum xpv_state front = state_of(d->front, XPV_STATES);
 	bool recovers = d->recovering;
 
 	d->recovering = false;
 	if (drained)
 		return;
-	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN &&
-	    waits_for_us(d, state_of(d->front, XPV_STATES)) && connect_disk(d, true))
-		fail(d);
+	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN && waits_for_us(d, front))
+		go_on(d, front);
 	look(d);
 }
 
@@ -462,8 +513,8 @@ int xenbus_measured(struct disk *d)
 
 int disk_limit(struct disk *d, u64 iops, u64 bytes)
 {
-	if (!node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
-			(unsigned long long)bytes))
+	if (d->removed || !node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
+				      (unsigned long long)bytes))
 		return -EIO;
 	disk_set_limits(d, iops, bytes);
 	return 0;

@@ -130,6 +130,12 @@ static inline void xpv_copy_reset(struct xpv_copy_batch *b)
 
 /* cache.c APIs: */
 
+/*
+ * Entries of one bucket, at most. There are as many buckets as entries: what a frontend doesn't choose
+ * to fall into one does not come near this.
+ */
+#define XPV_CACHE_CHAIN	8u
+
 /* A mapping that outlives its request. Embeds in the cache's one array. */
 struct xpv_cached {
 	struct xpv_mapping map;
@@ -165,7 +171,7 @@ struct xpv_cached *xpv_cache_get(struct xpv_cache *c, u32 gref);
 
 /*
  * A new entry for @gref, pinned once and not mapped yet; the caller maps it, or takes
- * it out again with xpv_cache_drop(). NULL when the cache is full. @gref is not cached.
+ * it out again with xpv_cache_drop(). NULL when the cache is full, or @gref's bucket. @gref is not cached.
  */
 struct xpv_cached *xpv_cache_add(struct xpv_cache *c, u32 gref);
 

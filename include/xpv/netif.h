@@ -103,6 +103,8 @@ static_assert(sizeof(struct xpv_net_extra) == 8, "extra");
 #define XPV_NET_GSO_NONE	0u
 #define XPV_NET_GSO_TCPV4	1u
 #define XPV_NET_GSO_TCPV6	2u
+/* Bytes of a segment at least, as TCP has it: fewer would turn one packet into thousands. */
+#define XPV_NET_MIN_GSO		8u
 
 /* Response status. */
 enum {

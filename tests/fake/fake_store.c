@@ -32,6 +32,7 @@ static unsigned int events;
 static struct xs_handle handle = { -1 };
 
 void (*fake_store_written)(const char *path);
+int fake_store_error;
 
 static bool below(const char *path, const char *dir)
 {
@@ -72,6 +73,7 @@ void fake_store_clear(void)
 	memset(watch, 0, sizeof(watch));
 	events = 0;
 	fake_store_written = NULL;
+	fake_store_error = 0;
 }
 
 void fake_store_write(const char *path, const char *value)
@@ -124,10 +126,10 @@ int xs_fileno(struct xs_handle *h)
 
 void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
 {
-	const char *value = fake_store_read(path);
+	const char *value = fake_store_error ? NULL : fake_store_read(path);
 
 	(void)h, (void)t, (void)len;
-	errno = ENOENT;
+	errno = fake_store_error ?: ENOENT;
 	return value ? strdup(value) : NULL;
 }
 

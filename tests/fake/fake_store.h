@@ -15,6 +15,9 @@ const char *fake_store_read(const char *path);
 /* @path and all below it. */
 void fake_store_remove(const char *path);
 
+/* What the backend's reads fail with; 0: they don't. */
+extern int fake_store_error;
+
 /* Called after each write by the backend. */
 extern void (*fake_store_written)(const char *path);
 

@@ -264,8 +264,12 @@ void rogue_grab(struct rogue *r, u32 gref)
 		die(r, "grant %u: %s", gref, strerror(errno));
 }
 
-void rogue_drop(struct rogue *r)
+void rogue_drop(struct rogue *r, bool all)
 {
+	if (all) {
+		let_go(r);
+		return;
+	}
 	/* The rings were mapped first. */
 	if (back.nr_mapped <= (r->vif ? 2u + r->ctl : 1u))
 		die(r, "nothing was grabbed");

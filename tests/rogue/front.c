@@ -200,9 +200,9 @@ void rogue_grab(struct rogue *r, u32 gref)
 	die(r, "a frontend has no grant %u to map", gref);
 }
 
-void rogue_drop(struct rogue *r)
+void rogue_drop(struct rogue *r, bool all)
 {
-	die(r, "a frontend has nothing mapped");
+	die(r, "a frontend has nothing mapped%s", all ? " at all" : "");
 }
 
 void rogue_close(struct rogue *r)

@@ -194,6 +194,50 @@ static void rx_request(struct rogue *r)
 	play(r);
 }
 
+static void ctl_request(struct rogue *r)
+{
+	u32 type = 1 + draw(10);
+
+	/* A list of grants, a table or a key. */
+	word("table %u", 1 + draw(16));
+	page("gref");
+	number("flags", 3);
+	play(r);
+	word("put");
+	number("id", 256);
+	word(" type=%u", one_in(gen.wild) ? draw(65536) : type);
+	switch (type) {
+	case XPV_NET_CTL_SET_KEY:
+		word(" data0=%s", one_in(gen.wild) ? "ro" : "table");
+		number("data1", XPV_NET_KEY_BYTES + 2);
+		break;
+	case XPV_NET_CTL_SET_TABLE:
+		word(" data0=%s", one_in(gen.wild) ? "ro" : "table");
+		number("data1", 40);
+		number("data2", XPV_NET_TABLE_SIZE + 1);
+		break;
+	case XPV_NET_CTL_ADD_GREFS:
+	case XPV_NET_CTL_DEL_GREFS:
+		number("data0", 2);
+		word(" data1=%s", one_in(gen.wild) ? "ro" : "table");
+		number("data2", 16);
+		break;
+	default:
+		number("data0", type == XPV_NET_CTL_SET_TABLE_SIZE ? XPV_NET_TABLE_SIZE + 2 : 4);
+		break;
+	}
+	play(r);
+}
+
+static void ctl_response(struct rogue *r)
+{
+	word("put id=%s%u", one_in(gen.wild) ? "" : "id+", one_in(gen.wild) ? draw(300) : 0);
+	word(one_in(gen.wild) ? " type=%u" : " type=type", draw(12));
+	number("status", one_in(2) ? 1 : 4);
+	number("data", 600);
+	play(r);
+}
+
 /* In general for what was asked last. */
 static void response(struct rogue *r)
 {
@@ -222,6 +266,11 @@ static void response(struct rogue *r)
 	}
 }
 
+static bool is_ctl(const struct rogue *r)
+{
+	return script_ring() == &r->ring[ROGUE_CTL];
+}
+
 static void messages(struct rogue *r)
 {
 	u32 n = 1 + draw(one_in(8) ? 40 : 6);
@@ -231,7 +280,9 @@ static void messages(struct rogue *r)
 			/* What was asked is not always waited for. */
 			if (!one_in(4))
 				DO(r, "try 5");
-			response(r);
+			(is_ctl(r) ? ctl_response : response)(r);
+		} else if (is_ctl(r)) {
+			ctl_request(r);
 		} else if (!r->vif) {
 			blk_request(r);
 		} else if (script_ring() == &r->ring[0]) {
@@ -256,7 +307,7 @@ static const char *const front_vif[] = {
 	"queue-0/tx-ring-ref", "queue-0/rx-ring-ref", "queue-0/event-channel", "queue-1/tx-ring-ref", "queue-1/rx-ring-ref",
 	"queue-1/event-channel", "request-rx-copy", "feature-rx-notify", "feature-sg", "feature-gso-tcpv4",
 	"feature-gso-tcpv6", "feature-no-csum-offload", "feature-ipv6-csum-offload", "request-multicast-control",
-	"xdp-headroom", NULL
+	"xdp-headroom", "ctrl-ring-ref", "event-channel-ctrl", NULL
 };
 
 static const char *const back_vbd[] = {
@@ -357,7 +408,9 @@ static void move(struct rogue *r)
 		DO(r, "repeat %u try 1", 1 + draw(20));
 		break;
 	case 10 ... 13:
-		if (r->vif)
+		if (r->ring[ROGUE_CTL].shared && one_in(4))
+			DO(r, "on ctl");
+		else if (r->vif)
 			DO(r, "on %s", one_in(2) ? "tx" : "rx");
 		break;
 	case 14 ... 16:
@@ -380,6 +433,7 @@ static void play_round(struct rogue *r)
 	DO(r, "forget");
 	DO(r, "on tx");
 	DO(r, "queues %u", 1 + draw(2));
+	r->ctl = r->vif && one_in(2);
 	if (!r->vif && rogue_is_front) {
 		DO(r, "order %u", draw(4));
 		DO(r, "bits %u", one_in(4) ? 32 : 64);

@@ -22,11 +22,11 @@
  *   push [EXPR]        show all slots that were filled, and EXPR more; notify
  *   notify             send an event
  *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these, by FIELD!=EXPR not that
- *   try MS             take a message if one comes in time
+ *   try MS [STATEMENT] take a message if one comes in time, and then do that
  *   serve MS           (back) answer everything as an honest backend would,
  *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
- *   drop               (back) unmap the page that was grabbed last
+ *   drop [all]         (back) unmap the page that was grabbed last, or all of them and the rings
  *   table EXPR FIELD=EXPR...  (front) so many segments, or a vif's grants, into the page named table
  *   entry EXPR FIELD=EXPR...  (front) write this one of them alone
  *   see EXPR FIELD=EXPR...    (front) its fields have to be these
@@ -478,7 +478,8 @@ static void statement(struct rogue *r, char **word)
 	} else if (!strcmp(verb, "take")) {
 		take(r, word);
 	} else if (!strcmp(verb, "try")) {
-		next(r, expr(r, word[0]));
+		if (next(r, expr(r, word[0])) && word[1])
+			statement(r, word + 1);
 	} else if (!strcmp(verb, "serve")) {
 		serve(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "refuse")) {
@@ -487,7 +488,7 @@ static void statement(struct rogue *r, char **word)
 	} else if (!strcmp(verb, "grab")) {
 		rogue_grab(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "drop")) {
-		rogue_drop(r);
+		rogue_drop(r, words && !strcmp(word[0], "all"));
 	} else if (!strcmp(verb, "table")) {
 		write_table(r, word);
 	} else if (!strcmp(verb, "entry")) {

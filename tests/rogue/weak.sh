@@ -23,7 +23,7 @@ weaken() {
 noticed() {
 	local tree=$1 name=rogue-${2//\//-} kind=rogue-$(dirname "$2" | tr / -) pair=pv:xpv:xpv why
 	case $2 in back/*) pair=pv:xpv:linux ;; esac
-	LAB_PAIRS=$pair LAB_TESTS="rogue-begin rogue-front-attach $name $kind-unnoticed" \
+	LAB_PAIRS=$pair LAB_TESTS="rogue-begin rogue-front-attach $name $kind-unnoticed $kind-modest" \
 		"$tree/tests/lab/check.sh" >"$tree/said" 2>&1 || true
 	why=$(grep -m 1 -E "^fail lab/$pair(/$name|/rogue-|  *dom0 stopped)" "$tree/said") || return
 	case $why in

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <load.h>
+#include <queue.h>
 
 #include <endian.h>
 #include <poll.h>
@@ -336,18 +337,46 @@ static void memory_is_nobody_elses(void **state)
 	stop_server(SIGKILL);
 }
 
+/* As many reads at once as go to all connections. */
+static void read_from(u64 sector)
+{
+	struct front_response rsp;
+	u32 i, n = 16;
+
+	for (i = 0; i < n; i++) {
+		struct xpv_blk_req req = { .op = XPV_BLK_READ, .sector = sector + i * 8, .nr_segs = 1, .id = i };
+
+		req.seg[0] = (struct xpv_blk_seg){ .gref = DATA + i, .last = 7 };
+		front_add(&front[0], &req);
+	}
+	front_publish(&front[0]);
+	for (i = 0; i < n; i++) {
+		assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+		assert_int_equal(rsp.status, XPV_BLK_OK);
+	}
+}
+
+/* Whatever its connections were told when they were made, and while they are. */
 static void it_grows(void **state)
 {
 	char line[128];
+	u32 size;
 
 	(void)state;
 	start_file();
 	begin(target, 1, 1, XPV_BLK_X86_64);
-	snprintf(line, sizeof(line), "truncate -s %u %s", 2 * DISK_BYTES, image);
-	assert_int_equal(system(line), 0);
-	assert_int_equal(disk->store.ops->measure(&disk->store), 0);
-	assert_int_equal(disk->store.bytes, 2 * DISK_BYTES);
-	assert_int_equal(status_of(XPV_BLK_READ, NULL), XPV_BLK_OK);
+	for (size = 2; size < 8; size++) {
+		snprintf(line, sizeof(line), "truncate -s %u %s", size * DISK_BYTES, image);
+		assert_int_equal(system(line), 0);
+		assert_int_equal(disk->store.ops->measure(&disk->store), 0);
+		assert_int_equal(disk->store.bytes, size * DISK_BYTES);
+		disk_measure(disk);
+		queue_set_limits(disk->queue[0], &disk->limits);
+		read_from((size - 1) * (DISK_BYTES / 512));
+		/* Now and then all are there, and not still to come. */
+		if (size & 1)
+			poll(NULL, 0, 100);
+	}
 	end();
 	stop_server(SIGTERM);
 }

@@ -139,23 +139,83 @@ static void removed_is_removed(void **state)
 	end_all();
 }
 
+/* A disk that takes its time, and a read that it has not answered. */
+static void leave_in_flight(void)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	char params[128];
+
+	snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/params", params);
+	connect_node();
+	front_add(&front, &req);
+	front_publish(&front);
+	run(50);
+}
+
+/*
+ * What comes where a disk was that still drains is another disk: it has what its own node says, and nothing is
+ * written there for the old one.
+ */
+static void made_anew_while_it_drains(void **state)
+{
+	char why[STORE_WHY];
+	struct disk *old;
+
+	(void)state;
+	leave_in_flight();
+	fake_store_remove(BACK);
+	run(10);
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/params", "aio:null:64K");
+	run(10);
+	old = disk_find(7, 51712);
+	assert_int_equal(old->nr_queues, 1);
+	disk_news(old, 1u << DISK_BROKEN | 1u << DISK_NO_FLUSH);
+	assert_int_equal(disk_open_store(old, why), -EAGAIN);
+	assert_non_null(strstr(why, "in flight"));
+	assert_int_equal(disk_close_store(old), -EBUSY);
+	assert_int_equal(disk_resize(old), -EAGAIN);
+	assert_int_equal(disk_limit(old, 5, 5), -EIO);
+	assert_int_equal(disk_detach(old), -ENOTCONN);
+	run(20);
+	assert_int_equal(state_now(), XPV_INITIALISING);
+	assert_null(fake_store_read(BACK "/error"));
+	assert_null(fake_store_read(BACK "/sectors"));
+	open_by_script();
+	assert_string_equal(disk_find(7, 51712)->target, "null:64K");
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "128");
+	end_all();
+	assert_int_equal(complaints, 0);
+}
+
+/* Nothing is gone because it can't be read. */
+static void who_cannot_be_seen_stays(void **state)
+{
+	(void)state;
+	connect_disk();
+	fake_store_error = EIO;
+	disk_news(disk_find(7, 51712), 0);
+	run(20);
+	fake_store_error = 0;
+	assert_non_null(disk_find(7, 51712));
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 1);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	end_all();
+}
+
 /* A frontend that does not wait for what it left in flight. */
 static void it_comes_back_while_it_drains(void **state)
 {
-	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 	static const unsigned int seen[] = { XPV_CLOSED, XPV_INITIALISING, XPV_INITIALISED };
-	char params[128];
 	u32 i, k;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(seen); i++) {
-		snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
-		make_node(XPV_INITIALISING);
-		fake_store_write(BACK "/params", params);
-		connect_node();
-		front_add(&front, &req);
-		front_publish(&front);
-		run(50);
+		leave_in_flight();
 		write_number(FRONT "/state", XPV_CLOSING);
 		run(10);
 		assert_int_equal(state_now(), XPV_CLOSING);
@@ -211,14 +271,13 @@ static void leave(void)
 	wait_for(XPV_INIT_WAIT);
 }
 
-/* As many as were offered, or none; and what one of them has, another can't have as well. */
+/* As many as any may have; and what one of them has, another can't have as well. */
 static void queues_of_their_own(void **state)
 {
 	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 	u32 i;
 
 	(void)state;
-	config.max_queues = 2;
 	make_node(XPV_INITIALISING);
 	start_daemon();
 	open_by_script();
@@ -226,7 +285,7 @@ static void queues_of_their_own(void **state)
 	wait_for(XPV_CONNECTED);
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
 	leave();
-	offer_queues(3, 2, 1);
+	offer_queues(MAX_QUEUES + 1, 2, 1);
 	wait_for(XPV_CLOSING);
 	leave();
 	/* One channel. */
@@ -243,6 +302,30 @@ static void queues_of_their_own(void **state)
 	run(100);
 	leave();
 	offer_queues(2, 2, 1);
+	wait_for(XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
+	end_all();
+}
+
+/* The settings are read again between our offer and its choice. */
+static void an_offer_is_kept(void **state)
+{
+	(void)state;
+	config.max_queues = 2;
+	config.max_ring_order = 1;
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	assert_string_equal(fake_store_read(BACK "/multi-queue-max-queues"), "2");
+	assert_string_equal(fake_store_read(BACK "/max-ring-page-order"), "1");
+	config.max_queues = 1;
+	config.max_ring_order = 0;
+	fake_store_write(FRONT "/ring-page-order", "1");
+	write_number(FRONT "/queue-0/ring-ref0", 1);
+	write_number(FRONT "/queue-0/ring-ref1", 2);
+	write_number(FRONT "/queue-1/ring-ref0", 3);
+	write_number(FRONT "/queue-1/ring-ref1", 4);
+	offer_queues(2, 3, 1);
 	wait_for(XPV_CONNECTED);
 	assert_int_equal(disk_find(7, 51712)->nr_queues, 2);
 	end_all();
@@ -282,6 +365,63 @@ static void it_is_told_of_the_size(void **state)
 	end_all();
 }
 
+/* A connected guest has made its disk with them, and does not look again. */
+static void its_sectors_stay(void **state)
+{
+	(void)state;
+	connect_disk();
+	assert_string_equal(fake_store_read(BACK "/sector-size"), "512");
+	end_daemon();
+	fake_store_write(BACK "/sector-size", "4096");
+	start_daemon();
+	goes_on();
+	assert_int_equal(truncate(image, 2 * BYTES), 0);
+	assert_int_equal(resize(51712), 0);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "4096");
+	assert_string_equal(fake_store_read(BACK "/sector-size"), "4096");
+	/* One that comes again looks. */
+	leave();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/sector-size"), "512");
+	end_all();
+}
+
+/* The guest is not the one, or its rings are not those, that a process before us served. */
+static void it_comes_anew_while_nobody_is_there(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	struct front_response rsp;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		connect_disk();
+		front_add(&front, &req);
+		front_publish(&front);
+		assert_true(front_take(&front, &rsp, 1000));
+		end_daemon();
+		front_connects();
+		if (i)
+			write_number(FRONT "/state", XPV_CONNECTED);
+		start_daemon();
+		if (i) {
+			/* It can't have come so far without us. */
+			wait_for(XPV_CLOSING);
+			assert_int_equal(complaints, 1);
+		} else {
+			goes_on();
+			wait_for(XPV_CONNECTED);
+			front_add(&front, &req);
+			front_publish(&front);
+			assert_true(front_take(&front, &rsp, 1000));
+			assert_int_equal(rsp.status, XPV_BLK_OK);
+			assert_int_equal(complaints, 0);
+		}
+		end_all();
+	}
+}
+
 static u32 came, last;
 
 static void comes(void *arg)
@@ -315,10 +455,15 @@ int main(void)
 		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
+		cmocka_unit_test_setup(made_anew_while_it_drains, fresh_store),
+		cmocka_unit_test_setup(who_cannot_be_seen_stays, fresh_store),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),
 		cmocka_unit_test_setup(queues_of_their_own, fresh_store),
+		cmocka_unit_test_setup(an_offer_is_kept, fresh_store),
 		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
+		cmocka_unit_test_setup(its_sectors_stay, fresh_store),
+		cmocka_unit_test_setup(it_comes_anew_while_nobody_is_there, fresh_store),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
 	int failed;

@@ -156,6 +156,58 @@ static void colliding_grefs_are_told_apart(void **state)
 	}
 }
 
+/* Entries in all chains, and in the longest. */
+static u32 longest_chain(u32 *all)
+{
+	u32 i, n, len, most = 0;
+
+	*all = 0;
+	for (i = 0; i < cache.buckets; i++) {
+		for (len = 0, n = cache.bucket[i]; n < cache.capacity; n = cache.entry[n].chain)
+			len++;
+		*all += len;
+		most = len > most ? len : most;
+	}
+	return most;
+}
+
+/* Numbers that differ in bits the hash drops, each of which is searched for among all others. */
+static void colliding_grefs_find_no_room(void **state)
+{
+	u32 i, all, taken = 0;
+
+	(void)state;
+	xpv_cache_destroy(&cache);
+	assert_int_equal(xpv_cache_init(&cache, 4224), 0);
+	for (i = 0; i < 4096; i++)
+		taken += !!xpv_cache_add(&cache, i << 20);
+	assert_int_equal(longest_chain(&all), XPV_CACHE_CHAIN);
+	assert_int_equal(all, taken);
+	assert_int_equal(taken, XPV_CACHE_CHAIN);
+	/* Others do, and these again when some of them have gone. */
+	assert_non_null(xpv_cache_add(&cache, 1));
+	xpv_cache_drop(&cache, xpv_cache_get(&cache, 0));
+	assert_non_null(xpv_cache_add(&cache, 4095u << 20));
+	assert_null(xpv_cache_add(&cache, 4094u << 20));
+}
+
+/* As frontends number them: one after the other, or every other one, from anywhere. */
+static void honest_grefs_fill_the_cache(void **state)
+{
+	static const u32 steps[] = { 1, 2, 3, 7, 33, 257 };
+	u32 s, first, i, all;
+
+	(void)state;
+	for (s = 0; s < ARRAY_SIZE(steps); s++)
+		for (first = 8; first < 40000; first += 4999) {
+			xpv_cache_destroy(&cache);
+			assert_int_equal(xpv_cache_init(&cache, 4224), 0);
+			for (i = 0; i < 4224; i++)
+				assert_non_null(xpv_cache_add(&cache, first + i * steps[s]));
+			assert_true(longest_chain(&all) <= 4);
+		}
+}
+
 static void an_entry_is_evicted_when_its_last_user_is_done(void **state)
 {
 	struct xpv_cached *e = xpv_cache_add(&cache, 7);
@@ -354,12 +406,13 @@ static void any_sequence_agrees_with_a_naive_model(void **state)
 	print_message("XPV_SEED=%llu\n", (unsigned long long)first);
 	seed = first ? first : 1;
 	for (round = 0; round < 200; round++) {
-		u32 capacity = 1 + rnd(40), grefs = 1 + rnd(80);
+		u32 capacity = 1 + rnd(rnd(3) ? 40 : XPV_CACHE_CHAIN), grefs = 1 + rnd(80);
 		u64 now = 1;
 
 		xpv_cache_destroy(&cache);
 		assert_int_equal(xpv_cache_init(&cache, capacity), 0);
-		if (rnd(3) == 0)
+		/* All fit one bucket then. */
+		if (capacity <= XPV_CACHE_CHAIN)
 			cache.buckets = 1u << rnd(4);
 		models = 0;
 		for (step = 0; step < 1000; step++) {
@@ -411,6 +464,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_dropped_entry_is_gone_and_its_place_free, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(colliding_grefs_are_told_apart, setup, teardown),
+		cmocka_unit_test_setup_teardown(colliding_grefs_find_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(honest_grefs_fill_the_cache, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_entry_is_evicted_when_its_last_user_is_done,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_least_recently_used_go_first, setup, teardown),

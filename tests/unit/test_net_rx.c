@@ -106,6 +106,8 @@ static const struct {
 	{ "extra of type 255 among others", -EINVAL, 0,
 	  { D(60, 0, EXTRA), X_MORE(255), GSO(1448, XPV_NET_GSO_TCPV4) } },
 	{ "a multicast address", -EINVAL, 0, { D(60, 0, EXTRA), X(XPV_NET_EXTRA_MCAST_ADD) } },
+	{ "GSO of size 8", 1, 60, { D(60, 0, EXTRA), GSO(8, XPV_NET_GSO_TCPV4) } },
+	{ "GSO of size 7", -EINVAL, 0, { D(60, 0, EXTRA), GSO(7, XPV_NET_GSO_TCPV4) } },
 	{ "GSO of size 0", -EINVAL, 0, { D(60, 0, EXTRA), GSO(0, XPV_NET_GSO_TCPV4) } },
 	{ "GSO of type 0", -EINVAL, 0, { D(60, 0, EXTRA), GSO(1448, XPV_NET_GSO_NONE) } },
 	{ "GSO of type 3", -EINVAL, 0, { D(60, 0, EXTRA), GSO(1448, 3) } },

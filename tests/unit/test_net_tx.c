@@ -124,7 +124,8 @@ static const struct {
 	{ "more data past the last of two", -EPROTO, 0, 0, { D(60, 0, MORE), D(10, 0, MORE) } },
 
 	{ "GSO v4", 1, 4000, 4000, { D(4000, 0, EXTRA), GSO(1448, XPV_NET_GSO_TCPV4) } },
-	{ "GSO v6", 1, 4000, 4000, { D(4000, 0, EXTRA), GSO(1, XPV_NET_GSO_TCPV6) } },
+	{ "GSO v6", 1, 4000, 4000, { D(4000, 0, EXTRA), GSO(8, XPV_NET_GSO_TCPV6) } },
+	{ "GSO of size 7", -EINVAL, 60, 60, { D(60, 0, EXTRA), GSO(7, XPV_NET_GSO_TCPV4) } },
 	{ "extras, then data", 1, 5000, 1000,
 	  { D(5000, 0, EXTRA | MORE), GSO_MORE(1448, XPV_NET_GSO_TCPV4), X(XPV_NET_EXTRA_HASH),
 	    D(4000, 0, 0) } },

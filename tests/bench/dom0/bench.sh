@@ -151,8 +151,13 @@ net_results() { # PAIR
 }
 
 block_results() { # PAIR
+	local patience=/sys/module/xpv_blkback/parameters/poll_us
 	stage "$kind guest, $1 pair: block"
 	guest_disk "$1" xvdb
+	# Where a backend can be told to look for the next request before it sleeps.
+	[ ! -e $patience ] || echo 200 >$patience
+	say "result $kind $1 randread-4k-qd1-polled $(guest_fio xvdb randread 4k 1 $seconds | cut -d ' ' -f 1)"
+	[ ! -e $patience ] || echo 0 >$patience
 }
 
 # measure KIND FRONT BACK RESULTS...: a guest with these drivers, and what is asked of it.

@@ -211,8 +211,12 @@ leave_back() {
 	case $back in xpv) rmmod xpv-blkback ;; *) rmmod xen-blkback ;; esac || { echo "the backend does not unload"; return 1; }
 }
 
-come_back() { # PARAMETER...
+load_blkback() { # PARAMETER...
 	case $back in xpv) insmod $lab/modules/xpv-blkback.ko "$@" ;; *) modprobe xen-blkback "$@" ;; esac || { echo "the backend does not load"; return 1; }
+}
+
+come_back() { # PARAMETER...
+	load_blkback "$@" || return
 	until_ok 20 front_is 4 || { echo "frontend in state $(front_node 51728/state), backend in $(back_node 51728/state)"; return 1; }
 }
 
@@ -289,20 +293,61 @@ block_detach_unconnected() {
 
 unconnected_closed() { [ "$(front_node 51824/state)" = 6 ]; }
 
+suspended() { xl list | awk '$1 == "guest" && substr($5, 4, 1) == "s" { found = 1 } END { exit !found }'; }
+
+# Nothing is on the ring when the guest has stopped, though a limit holds it up.
+ring_left_empty() {
+	until_ok 60 suspended || { echo "the guest was not seen suspended"; return 1; }
+	[ "$(shown_sum 51728 req_prod)" = "$(shown_sum 51728 answered)" ] || { shown 51728; return 1; }
+}
+
+# save_and_restore [COMMAND]: that is run while the guest is being saved, and fails the whole in the end.
 save_and_restore() {
-	timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl save failed"; return 1; }
+	local saving status=0
+	timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 &
+	saving=$!
+	"${1-true}" || status=1
+	wait $saving || { tail -n 3 $lab/out/xl.log; echo "xl save failed"; return 1; }
 	timeout 200 xl restore /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl restore failed"; return 1; }
 	rm -f /tmp/guest.save
 	domid=$(xl domid guest)
 	until_ok 20 front_is 4 || { echo "frontend in state $(front_node 51728/state)"; return 1; }
 	# The guest's agent has lost its watch: it starts with a new one.
 	GUEST_LIMIT=30 guest true || { echo "the agent does not answer"; return 1; }
+	return $status
 }
 
 block_save() {
+	local seen=true
 	guest_load steady "$(steady_job xvdb)" || return
+	if [ "$back" = xpv ]; then
+		echo 20 >/sys/bus/xen-backend/devices/vbd-$domid-51728/limit_iops || return
+		seen=ring_left_empty
+	fi
 	sleep 2
-	save_and_restore && moves && steady_end
+	save_and_restore $seen && moves && steady_end
+}
+
+unbind_xvdb='echo vbd-51728 >/sys/bus/xen/drivers/xpv-vbd/unbind'
+bind_xvdb() { guest 'echo vbd-51728 >/sys/bus/xen/drivers/xpv-vbd/bind' && disk_up xvdb; }
+
+# The disk is taken from who has it open: what is only in the guest's cache reaches it all the same.
+block_unbind() {
+	local theirs mine
+	theirs=$(guest "dd if=/dev/urandom of=/tmp/r bs=64k count=64 2>/dev/null; exec 3</dev/xvdb
+		dd if=/tmp/r of=/dev/xvdb bs=64k 2>/dev/null; $unbind_xvdb; md5sum </tmp/r; rm /tmp/r") || { echo "it cannot be unbound"; return 1; }
+	mine=$(dd if=/dev/nullb0 iflag=direct bs=64k count=64 2>/dev/null | md5sum)
+	bind_xvdb || return
+	[ "$theirs" = "$mine" ] || { echo "what was written is lost"; return 1; }
+}
+
+# That waits for the backend as long as it is there, and as long as somebody waits for that.
+block_unbind_alone() {
+	leave_back || return
+	guest "exec 3</dev/xvdb; dd if=/dev/urandom of=/dev/xvdb bs=64k count=4 2>/dev/null
+		$unbind_xvdb & sleep 2; [ -e /sys/block/xvdb ] || exit; kill -9 \$!; wait; ! [ -e /sys/block/xvdb ]" ||
+		{ echo "it does not wait, or for ever"; return 1; }
+	load_blkback && bind_xvdb && VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
 }
 
 blkfront_tests() {
@@ -313,6 +358,8 @@ blkfront_tests() {
 	verdict block-revoked block_revoked
 	verdict block-untrusted block_untrusted
 	verdict block-resize block_resize
+	verdict block-unbind block_unbind
+	verdict block-unbind-alone block_unbind_alone
 	verdict block-back-returns block_back_returns
 	verdict block-back-returns-with-less block_back_returns_with_less
 	verdict block-back-comes-and-goes block_back_comes_and_goes

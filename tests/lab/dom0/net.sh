@@ -264,6 +264,38 @@ net_up_and_down() {
 	detach_net
 }
 
+# --- one event channel ---
+
+# later_polls 3|0: polls go on without an event as long as there are packets each 10 ms, or not.
+later_polls() { echo "echo $1 >/sys/class/net/$2/napi_defer_hard_irqs && echo $(($1 * 3333333)) >/sys/class/net/$2/gro_flush_timeout"; }
+
+# Where both directions share a channel, neither waits for a pause in what the other brings.
+net_one_channel() {
+	local name vif=vif$domid.1 job
+	queues 1 1 && attach_net || return
+	name=$(guest 'ls /sys/bus/xen/devices/vif-1/net')
+	xenstore-write "/local/domain/0/backend/vif/$domid/1/feature-split-event-channels" 0
+	guest "ethtool -K $name rx-gro-hw off" && until_ok 20 front_key 1/event-channel && until_ok 20 guest 'ping -q -c 1 -W 1 10.0.1.1' ||
+		{ echo "no connection with one channel"; return 1; }
+	if [ "$back" = xpv ]; then
+		eval "$(later_polls 3 "$vif")" || return
+		timeout -k 1 60 iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
+		guest_load steady 'iperf3 -c 10.0.1.1 -p 5202 -u -b 1M -l 200 -t 60' && sleep 1
+		# An address that the guest does not answer for.
+		ip neighbour replace 10.0.1.3 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
+		flood 2000 8 10.0.1.3 || { echo "dom0's packets wait for a pause in the guest's"; return 1; }
+		ip neighbour delete 10.0.1.3 dev xenbr0
+		guest_load_stop steady
+		eval "$(later_polls 0 "$vif")"
+	fi
+	guest "$(later_polls 3 "$name")" || return
+	ping -q -i 0.005 -w 60 10.0.1.2 >/dev/null 2>&1 3>&- &
+	job=$!
+	guest "timeout 20 iperf3 -c 10.0.1.1 -u -b 0 -l 1400 -n 2000000" || { echo "the guest's packets wait for a pause in dom0's"; return 1; }
+	kill $job
+	guest "$(later_polls 0 "$name")" && net_ping 1 && detach_net
+}
+
 # --- rate= ---
 
 # rate_is VIF BYTES: what the guest sends in some seconds, for each of which so many are allowed.
@@ -289,6 +321,11 @@ net_rate() {
 	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 100000,50000
 	sleep 1
 	rate_is 1 2000000 || return
+	# A window that does not end, until another rate is set.
+	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 1000,600000000
+	sleep 1
+	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 100000,50000
+	until_ok 20 net_moves 1 || { echo "a rate that was raised is not had before the old window ends"; return 1; }
 	guest_load_stop rate
 	detach_net
 }
@@ -345,11 +382,31 @@ net_stall() {
 	[ $status = 0 ] || return 1
 	[ $((before - kept)) -lt 32768 ] || { echo "$((before - kept)) KiB are kept for a paused guest"; return 1; }
 	until_ok 20 carrier 1 1 || { echo "the link stays down"; return 1; }
-	net_ping 1 && detach_net
+	net_ping 1 && stalls_twice && detach_net
 }
 
-# flood COUNT: so many datagrams to the guest's second vif.
-flood() { dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >/dev/udp/10.0.1.2/9; }
+# Whoever sends to a guest that has stalled, come back and stalled again, is held up but for a moment.
+stalls_twice() {
+	local turn status=0
+	local drain stall parameters=/sys/module/xpv_netback/parameters
+	drain=$(cat $parameters/rx_drain_timeout_msecs) stall=$(cat $parameters/rx_stall_timeout_msecs)
+	echo 1000 >$parameters/rx_drain_timeout_msecs
+	echo 0 >$parameters/rx_stall_timeout_msecs
+	ip neighbour replace 10.0.1.2 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
+	for turn in first second; do
+		xl pause guest
+		flood 2000 10 || { echo "the $turn time, packets for a paused guest are kept"; status=1; }
+		xl unpause guest
+		until_ok 20 guest 'ping -q -c 1 -W 1 10.0.1.1' || { echo "no ping after the $turn pause"; status=1; }
+	done
+	ip neighbour delete 10.0.1.2 dev xenbr0
+	echo "$drain" >$parameters/rx_drain_timeout_msecs
+	echo "$stall" >$parameters/rx_stall_timeout_msecs
+	return $status
+}
+
+# flood COUNT [SECONDS [ADDRESS]]: so many datagrams to the guest's second vif, in that time.
+flood() { timeout "${2:-600}" dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >"/dev/udp/${3:-10.0.1.2}/9"; }
 
 # --- MTU ---
 
@@ -485,6 +542,7 @@ net_features_long() {
 		# The in-tree frontend has no multicast control, and one handshake in its life.
 		verdict net-multicast net_multicast
 		verdict net-channels net_channels
+		verdict net-one-channel net_one_channel
 		verdict net-renewals net_renewals
 		verdict net-queues-scarce net_queues_scarce
 	fi

@@ -92,8 +92,7 @@ net_napi() {
 	found=$(guest "awk '/^TcpExt:/ { if (!n) { for (i = 1; i <= NF; i++) if (\$i == \"BusyPollRxPackets\") n = i } else print \$n }' /proc/net/netstat")
 	[ "$found" -gt 0 ] || { echo "busy sockets found no packet"; return 1; }
 	if [ "$back" = xpv ]; then
-		put_off() { echo "$1" >"/sys/class/net/vif$domid.1/napi_defer_hard_irqs" && echo "$2" >"/sys/class/net/vif$domid.1/gro_flush_timeout"; }
-		put_off 3 10000000 && events 400 && few 'in dom0, put off by the stack' "$to_dom0" && put_off 0 0 || return
+		eval "$(later_polls 3 "vif$domid.1")" && events 400 && few 'in dom0, put off by the stack' "$to_dom0" && eval "$(later_polls 0 "vif$domid.1")" || return
 	fi
 	net_ping 1 && detach_net
 }
@@ -145,9 +144,11 @@ net_traced() {
 	detach_net
 }
 
+# For those a minute each is not too much.
 net_path() {
 	verdict_timed net-coalesce net_coalesce
-	[ "$back" != xpv ] || [ -z "${LAB_LONG-}" ] || verdict net-traced net_traced
-	[ -z "${LAB_LONG-}" ] || { verdict_timed net-adaptive net_adaptive; verdict net-napi net_napi; }
+	[ "$back" != xpv ] || verdict net-traced net_traced
+	verdict_timed net-adaptive net_adaptive
+	verdict net-napi net_napi
 	queues 1 1 >/dev/null
 }

@@ -14,6 +14,8 @@
 rogue=$lab/rogue
 # Lines a driver may write to the log for a script, on average: each lie once, and rate-limited.
 rogue_lines=6
+# KiB that dom0's kernel may need for all scripts that attack a vif.
+rogue_slab=4096
 rogue_static_grants=/sys/module/xpv_netback/parameters/static_grants
 
 rogue_begin() {
@@ -71,18 +73,50 @@ rogue_said() {
 	return "$status"
 }
 
+# What dom0's kernel has allocated for itself, in KiB: to $slab.
+slab_kib() {
+	local key value
+	while read -r key value _; do
+		[ "$key" != SUnreclaim: ] || slab=$value
+	done </proc/meminfo
+}
+
+# Until it is ended: leaves the most that this ever was in the file. No process is made for it.
+watch_slab() { # FILE
+	local slab most=0
+	while ! read -r -t 0.05 <&"$never"; do
+		slab_kib
+		[ "$slab" -le "$most" ] || echo $((most = slab)) >"$1"
+	done
+}
+
+# Some queues, rings and packets, but no more of what a guest may ask for by just asking.
+modest() { # KIB
+	echo "at most $1 KiB more than before"
+	[ "$1" -lt $rogue_slab ] || { echo "dom0 had $1 KiB more than before"; return 1; }
+}
+
 # All scripts by one command: to ask the guest takes as long as a script.
 rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
-	local scripts
+	local scripts slab watcher never
 	scripts=$(rogue_scripts front "$1" | paste -s -d ' ')
 	mark_front
+	slab_kib
+	echo "$slab" >/tmp/slab
+	exec {never}<> <(:)
+	watch_slab /tmp/slab 3>&- &
+	watcher=$!
 	GUEST_LIMIT=400 guest "cd /xpv/rogue/front/$1 && for s in $scripts; do
 			echo \"lab: \$s\" >/dev/kmsg
 			why=\$(/xpv/rogue/rogue-front ${1%-*} $2 \$s 2>&1)
 			echo \"\$s \$? \$why\"
 		done" >$lab/out/rogue.log
+	kill $watcher
+	wait $watcher
+	exec {never}<&-
 	# shellcheck disable=SC2086
 	rogue_verdicts front "$1" $scripts
+	[ "$1" != vif ] || verdict "rogue-front-$1-modest" modest $(($(cat /tmp/slab) - slab))
 	front_said >$lab/out/rogue.log
 	verdict "rogue-front-$1-unnoticed" quiet "$(wc -w <<<"$scripts")" <$lab/out/rogue.log
 }
