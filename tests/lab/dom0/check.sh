@@ -334,10 +334,8 @@ pairing() {
 		verdict net-ping net_ping 0
 		# Their vif is a kernel's, which other pairings try.
 		[[ $back = @(qdisk|blkd) ]] || net_tests
-		if in_depth || [[ $front:$back == @(linux:xpv|xpv:blkd) ]]; then
-			verdict attach-under-load attach_under_load
-		fi
 		if in_depth || [ "$back" = blkd ]; then
+			verdict attach-under-load attach_under_load
 			verdict detach-busy-disk detach_busy_disk
 		fi
 		if in_depth && [[ $back != @(qdisk|blkd) ]]; then
