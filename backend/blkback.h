@@ -62,6 +62,7 @@ struct xpv_blkback_queue {
 	/* The thread's alone: */
 	struct xpv_blkback_chain finished;	/* to be answered; end_io() in the thread adds to it too */
 	struct xpv_blkback_chain starved;	/* to be tried again, before any other */
+	struct xpv_blkback_chain lent;	/* done, but somebody still refers to pages of theirs */
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
@@ -310,7 +311,10 @@ void xpv_blkback_end_write(struct bio *bio);
 /* The disk does not do @req after all, though it said so: nor do we offer it any more. Any context. */
 void xpv_blkback_revoke(const struct xpv_blkback_request *req);
 
-/* Answer all of q->finished: unmap, respond, and one event for it all. By the queue's thread. */
+/*
+ * Answer all of q->finished: unmap, respond, and one event for it all. What can't be unmapped yet goes to
+ * q->lent, and with the next call its turn comes again. By the queue's thread.
+ */
 void xpv_blkback_answer(struct xpv_blkback_queue *q);
 
 /* blkback_io.c APIs: */
@@ -380,6 +384,12 @@ int xpv_blkback_mapped(struct xpv_blkback_request *req);
 
 /* Let go of the pages of @req that stay mapped. Any context if all of them were mapped. */
 void xpv_blkback_unpin(struct xpv_blkback_request *req);
+
+/*
+ * Whether somebody other than us refers to what is mapped for @req alone, though its I/O is done: a
+ * network that may have to send it again, say. Such pages can't be unmapped.
+ */
+bool xpv_blkback_in_use(const struct xpv_blkback_request *req);
 
 /* Add what is mapped for @req alone to the queue's batch; xpv_blkback_unmap() makes it so. */
 void xpv_blkback_release(struct xpv_blkback_request *req);

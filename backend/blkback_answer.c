@@ -24,19 +24,30 @@ static void answer(struct xpv_blkback_queue *q, struct xpv_blkback_request *req)
 	q->free = req;
 }
 
-/* All that finished since the last time: unmap, answer, and one event for it all. */
+/*
+ * All that finished since the last time: unmap, answer, and one event for it all. But for what somebody
+ * still refers to: it is for the next time.
+ */
 void xpv_blkback_answer(struct xpv_blkback_queue *q)
 {
-	struct xpv_blkback_request *req, *next, *first = chain_take(&q->finished);
+	struct xpv_blkback_request *req, *next, *first, **at = &first;
 	bool notify;
 	int n = 0;
 
-	if (!first)
-		return;
-	for (req = first; req; req = req->next) {
+	chain_move(&q->finished, &q->lent);
+	first = chain_take(&q->finished);
+	while ((req = *at)) {
+		if (unlikely(xpv_blkback_in_use(req))) {
+			*at = req->next;
+			chain_add(&q->lent, req);
+			continue;
+		}
 		xpv_blkback_unpin(req);
 		xpv_blkback_release(req);
+		at = &req->next;
 	}
+	if (!first)
+		return;
 	xpv_blkback_unmap(q);
 
 	spin_lock_irq(&q->lock);

@@ -214,6 +214,21 @@ void xpv_blkback_unpin(struct xpv_blkback_request *req)
 	spin_unlock_irqrestore(&q->grants_lock, flags);
 }
 
+bool xpv_blkback_in_use(const struct xpv_blkback_request *req)
+{
+	u32 i;
+
+	if (!req->borrowed)
+		return false;
+	for (i = 0; i < req->nr_pages; i++) {
+		const struct xpv_blkback_page *p = &req->page[i];
+
+		if (!p->cached && xpv_mapped(&p->own) && page_count(p->own.page) > 1)
+			return true;
+	}
+	return false;
+}
+
 void xpv_blkback_release(struct xpv_blkback_request *req)
 {
 	struct xpv_blkback_queue *q = req->queue;

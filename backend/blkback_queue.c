@@ -13,7 +13,7 @@
 #include <linux/sched/stat.h>
 #include <xen/events.h>
 
-#define STARVED_WAIT	msecs_to_jiffies(10)	/* for room that somebody else has to make */
+#define RETRY_WAIT	msecs_to_jiffies(10)	/* for what somebody else has to do, and does not tell us */
 #define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
 #define MOST_POLL_US	1000u
 
@@ -30,6 +30,7 @@ struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
 	spin_lock_init(&q->lock);
 	chain_init(&q->finished);
 	chain_init(&q->starved);
+	chain_init(&q->lent);
 	chain_init(&q->done);
 	chain_init(&q->again);
 	INIT_LIST_HEAD(&q->big);
@@ -118,8 +119,8 @@ static void wait(struct xpv_blkback_queue *q)
 			schedule_timeout_idle(1);
 		return;
 	}
-	if (!chain_empty(&q->starved))
-		timeout = STARVED_WAIT;
+	if (!chain_empty(&q->starved) || !chain_empty(&q->lent))
+		timeout = RETRY_WAIT;
 	else if (q->pause)
 		timeout = q->pause;
 	else if (READ_ONCE(q->grants.count))

@@ -11,6 +11,7 @@
  *   queue->again     the thread, to discard the next piece
  *   queue->done      the thread, to unmap what was mapped for this request alone
  *   queue->finished  the thread, to answer it
+ *   queue->lent      the thread: its pages can't be unmapped yet
  *
  * A request all of whose pages stay mapped is answered by end_io() itself, in whatever
  * context the disk completes it.
