@@ -31,9 +31,8 @@ static inline void xpv_bdev_close(struct xpv_bdev *b)
 {
 	if (!b->bdev)
 		return;
-	bdev_fput(b->file);
-	/* What a kernel's thread lets go of is put aside for later. */
-	flush_delayed_fput();
+	/* Nobody claimed it. What a kernel's thread puts otherwise is closed at some later time. */
+	__fput_sync(b->file);
 	b->bdev = NULL;
 }
 
