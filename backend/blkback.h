@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/ratelimit.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -62,7 +63,8 @@ struct xpv_blkback_queue {
 	/* The thread's alone: */
 	struct xpv_blkback_chain finished;	/* to be answered; end_io() in the thread adds to it too */
 	struct xpv_blkback_chain starved;	/* to be tried again, before any other */
-	struct xpv_blkback_chain lent;	/* done, but somebody still refers to pages of theirs */
+	struct xpv_blkback_chain lent;	/* done, but somebody still refers to pages of theirs; */
+	u32 nr_lent;			/* that many */
 	struct xpv_blk_limits limits;	/* of this round */
 	unsigned int tries;		/* for the starved, since the thread was told to stop */
 	unsigned int bigs;		/* that were made */
@@ -108,6 +110,12 @@ struct xpv_blkback_narrow {
 	struct page *page[XPV_BLKBACK_NARROW_PAGES];
 };
 
+/* Who unbinds a device may wait until it is freed, or may lose patience: the last one frees this. */
+struct xpv_blkback_farewell {
+	struct completion freed;
+	refcount_t users;
+};
+
 /* What may have happened to a device. The first are the frontend's states, each as it was seen. */
 enum xpv_blkback_news {
 	XPV_BLKBACK_OWN = XPV_STATES,	/* our own state was written, by us or the toolstack */
@@ -133,7 +141,7 @@ struct xpv_blkback_device {
 	unsigned long news;		/* bits of enum xpv_blkback_news; above, the peer's last state */
 	bool done;			/* all is let go of, xenwatch may unregister the device */
 	struct dentry *debug;		/* its file in debugfs */
-	struct completion *released;	/* whom to tell that it is freed, if it was removed */
+	struct xpv_blkback_farewell *farewell;	/* whom to tell that it is freed */
 	struct xenbus_watch own_watch;	/* on our own state */
 	struct xenbus_watch disk_watch;	/* on physical-device */
 
@@ -386,8 +394,7 @@ int xpv_blkback_mapped(struct xpv_blkback_request *req);
 void xpv_blkback_unpin(struct xpv_blkback_request *req);
 
 /*
- * Whether somebody other than us refers to what is mapped for @req alone, though its I/O is done: a
- * network that may have to send it again, say. Such pages can't be unmapped.
+ * Whether somebody other than us still refers to what is mapped for @req alone, though its I/O is done.
  */
 bool xpv_blkback_in_use(const struct xpv_blkback_request *req);
 

@@ -35,11 +35,13 @@ void xpv_blkback_answer(struct xpv_blkback_queue *q)
 	int n = 0;
 
 	chain_move(&q->finished, &q->lent);
+	q->nr_lent = 0;
 	first = chain_take(&q->finished);
 	while ((req = *at)) {
 		if (unlikely(xpv_blkback_in_use(req))) {
 			*at = req->next;
 			chain_add(&q->lent, req);
+			q->nr_lent++;
 			continue;
 		}
 		xpv_blkback_unpin(req);

@@ -14,11 +14,13 @@
  */
 #include "blkback.h"
 
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/timekeeping.h>
 
 #define TIDY_INTERVAL	(HZ / 10)
 #define SPARE_PAGES	1024	/* kept for mappings to come */
+#define IN_USE_WAIT	10	/* ms, for others to let go of pages */
 #define EVICT_SHARE	20	/* where there are too many, 1/20 is given up at a time */
 
 /*
@@ -48,7 +50,8 @@ void xpv_blkback_grants_exit(struct xpv_blkback_queue *q)
 {
 	if (!q->grants.capacity)
 		return;
-	evict_older(q, U64_MAX);
+	for (evict_older(q, U64_MAX); q->grants.count; evict_older(q, U64_MAX))
+		msleep(IN_USE_WAIT);
 	xpv_cache_destroy(&q->grants);
 }
 
@@ -223,7 +226,7 @@ bool xpv_blkback_in_use(const struct xpv_blkback_request *req)
 	for (i = 0; i < req->nr_pages; i++) {
 		const struct xpv_blkback_page *p = &req->page[i];
 
-		if (!p->cached && xpv_mapped(&p->own) && page_count(p->own.page) > 1)
+		if (!p->cached && xpv_mapped(&p->own) && xpv_os_in_use(p->own.page))
 			return true;
 	}
 	return false;

@@ -455,7 +455,7 @@ static void submit(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
-/* Wait until the disk has done, and we have answered, all but the @held that the thread has. */
+/* Wait until the disk has done, and we have answered if we can, all but the @held that the thread has. */
 static void drain(struct xpv_blkback_queue *q, u32 held)
 {
 	for (;;) {
@@ -469,7 +469,7 @@ static void drain(struct xpv_blkback_queue *q, u32 held)
 		if (!chain_empty(&q->again))
 			discard_more(q, most);
 		xpv_blkback_answer(q);
-		if (atomic_read(&q->inflight) == held)
+		if (atomic_read(&q->inflight) == held + q->nr_lent)
 			return;
 		wait_event_idle_timeout(q->wq, !READ_ONCE(q->hungry) || !chain_empty(&q->done) ||
 					       (!chain_empty(&q->again) && !q->pause), DRAIN_WAIT);

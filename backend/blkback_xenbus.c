@@ -33,6 +33,9 @@ static struct workqueue_struct *works;
 /* Reclaim goes on for as long as it takes, and calls all the time. */
 #define SQUEEZE_INTERVAL	(HZ / 10)
 
+/* From one look whether the node of a device that is unbound is still there to the next. */
+#define LOOK_INTERVAL	(HZ / 10)
+
 /*
  * Connections that fail are tried once a second, but so many at once: those who map a ring log each
  * that can't be mapped, and a peer can say that it has one as often as it likes.
@@ -273,10 +276,16 @@ static void retry(struct xpv_blkback_device *dev)
 		set_state(dev, XPV_CONNECTED);
 }
 
+static void put_farewell(struct xpv_blkback_farewell *farewell)
+{
+	if (refcount_dec_and_test(&farewell->users))
+		kfree(farewell);
+}
+
 static void free_device(struct xpv_blkback_device *dev)
 {
 	struct xenbus_device *xdev = dev->xdev;
-	struct completion *released = dev->released;
+	struct xpv_blkback_farewell *farewell = dev->farewell;
 	unsigned int i;
 
 	disconnect(dev);
@@ -289,8 +298,8 @@ static void free_device(struct xpv_blkback_device *dev)
 	kfree(dev->mode);
 	kfree(dev->front_node);
 	kvfree(dev);
-	if (released)
-		complete(released);
+	complete(&farewell->freed);
+	put_farewell(farewell);
 	put_device(&xdev->dev);
 }
 
@@ -387,9 +396,7 @@ static void unwatch(struct xenbus_watch *watch)
 static void remove(struct xenbus_device *xdev)
 {
 	struct xpv_blkback_device *dev = dev_get_drvdata(&xdev->dev);
-	DECLARE_COMPLETION_ONSTACK(released);
-	/* With its node gone, nobody can bind the device again, or has to wait for its disk. */
-	bool again = xenbus_exists(XBT_NIL, xdev->nodename, "");
+	struct xpv_blkback_farewell *farewell = dev->farewell;
 
 	/* The frontend's watch is gone already. Then, but for its threads, nobody knows @dev. */
 	unwatch(&dev->own_watch);
@@ -399,11 +406,16 @@ static void remove(struct xenbus_device *xdev)
 	dev_set_drvdata(&xdev->dev, NULL);
 
 	get_device(&xdev->dev);
-	if (again)
-		dev->released = &released;
+	refcount_inc(&farewell->users);
 	xpv_blkback_tell(dev, XPV_BLKBACK_REMOVED);
-	if (again)
-		wait_for_completion(&released);
+	/*
+	 * With its node gone, nobody can bind the device again, or has to wait for its disk: not xenwatch,
+	 * which takes the lock that is held here when it sees the node go.
+	 */
+	while (xenbus_exists(XBT_NIL, xdev->nodename, "") &&
+	       !wait_for_completion_timeout(&farewell->freed, LOOK_INTERVAL))
+		;
+	put_farewell(farewell);
 }
 
 static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
@@ -432,6 +444,11 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev_set_drvdata(&xdev->dev, dev);
 
 	err = -ENOMEM;
+	dev->farewell = kmalloc(sizeof(*dev->farewell), GFP_KERNEL);
+	if (!dev->farewell)
+		goto err_free;
+	init_completion(&dev->farewell->freed);
+	refcount_set(&dev->farewell->users, 1);
 	dev->front_node = kstrdup(xdev->otherend, GFP_KERNEL);
 	if (!dev->front_node)
 		goto err_free;
@@ -473,6 +490,7 @@ err_put_domain:
 err_free:
 	dev_set_drvdata(&xdev->dev, NULL);
 	kfree(dev->front_node);
+	kfree(dev->farewell);
 	kvfree(dev);
 	return err;
 }

@@ -166,7 +166,7 @@ u32 xpv_cache_evict(struct xpv_cache *c, struct xpv_mapping *out, u32 most, u64 
 
 		n = e->newer;
 		/* One that is in use was last put before it was taken again. */
-		if (e->pins)
+		if (e->pins || unlikely(xpv_os_in_use(e->map.page)))
 			continue;
 		if (e->used >= before)
 			break;

@@ -187,7 +187,7 @@ void xpv_cache_put(struct xpv_cache *c, struct xpv_cached *e, u64 now);
 /*
  * Take out up to @most unpinned entries last used before @before, oldest first, and
  * store their mappings in @out, which has room for @most. The caller unmaps
- * them. Returns how many. @before of U64_MAX takes any.
+ * them. Returns how many. @before of U64_MAX takes any. A page that somebody else still refers to stays.
  */
 u32 xpv_cache_evict(struct xpv_cache *c, struct xpv_mapping *out, u32 most, u64 before);
 

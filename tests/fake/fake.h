@@ -33,6 +33,7 @@ struct fake {
 	u32 fail_map, fail_copy, fail_alloc;
 	u32 fail_handle;	/* what the map that fails leaves: XPV_NO_HANDLE or XPV_NO_ROOM */
 
+	xpv_page in_use;	/* somebody else refers to it */
 	u32 live;		/* entries in use of mapping[] */
 	u32 last_handle;	/* handles are not used twice */
 	struct fake_mapping mapping[FAKE_MAPPINGS];

@@ -59,6 +59,11 @@ u32 fake_mapped(u16 domid, u32 gref)
 	return n;
 }
 
+bool xpv_os_in_use(xpv_page page)
+{
+	return page && page == fake.in_use;
+}
+
 void xpv_os_map(struct xpv_batch *b)
 {
 	u32 i;

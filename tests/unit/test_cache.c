@@ -261,6 +261,23 @@ static void pinned_entries_are_passed_over(void **state)
 	assert_true(cached(0) && cached(3) && cached(5));
 }
 
+static void a_page_that_somebody_refers_to_is_passed_over(void **state)
+{
+	static u8 page[3];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		keep(i, i)->map.page = &page[i];
+	fake.in_use = &page[1];
+	assert_int_equal(evict(8, ANY), 2);
+	assert_int_equal(out[0].gref, 0);
+	assert_int_equal(out[1].gref, 2);
+	assert_true(cached(1));
+	fake.in_use = NULL;
+	assert_int_equal(evict(8, ANY), 1);
+}
+
 static void eviction_keeps_to_its_limits(void **state)
 {
 	u32 i;
@@ -470,6 +487,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_least_recently_used_go_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(pinned_entries_are_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_page_that_somebody_refers_to_is_passed_over, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(eviction_keeps_to_its_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_nth_allocation_fails_cleanly, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_sequence_agrees_with_a_naive_model, setup,

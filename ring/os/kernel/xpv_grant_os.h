@@ -43,6 +43,15 @@ static inline void xpv_os_set_unmap(struct xpv_map_ops *ops, u32 i, xpv_page pag
 void xpv_os_map(struct xpv_batch *b);
 void xpv_os_unmap(struct xpv_batch *b);
 
+/*
+ * Somebody other than us refers to a page, though its I/O is done: a network that may have to send it
+ * again, say. To unmap such a page waits for that.
+ */
+static inline bool xpv_os_in_use(struct page *page)
+{
+	return page_count(page) > 1;
+}
+
 /* The handle of a submitted map op, or the kind of failure. */
 static inline u32 xpv_os_handle(const struct xpv_map_ops *ops, u32 i)
 {

@@ -48,6 +48,9 @@ void xpv_os_map(struct xpv_batch *b);
 void xpv_os_unmap(struct xpv_batch *b);
 void xpv_os_copy(struct xpv_copy_batch *b);
 
+/* Somebody else still refers to a page. */
+bool xpv_os_in_use(xpv_page page);
+
 static inline void xpv_os_set_map(struct xpv_map_ops *ops, u32 i, xpv_page page,
 				  u32 gref, u16 domid, bool readonly)
 {

@@ -443,16 +443,15 @@ s.bind(("lo", 0))
 open("/tmp/listening", "w")
 time.sleep(60)'
 
-# A page that the network has not let go of can't be unmapped: its own request waits for that, and
-# no other one does.
-disk_kept_by_network() {
+# while_held COMMAND...: with a page that the network has not let go of, and a request that is written all the same in the end.
+while_held() {
 	local listens status=0
 	python3 -c "$listener" &
 	listens=$!
 	until_ok 20 test -e /tmp/listening || { echo "nobody listens"; status=1; }
-	guest 'dd if=/dev/urandom of=/tmp/r bs=32k count=1 2>/dev/null; (dd if=/tmp/r of=/dev/xvdc oflag=direct bs=32k 2>/dev/null; echo >/tmp/written) >/dev/null 2>&1 &
-		sleep 2; timeout 5 dd if=/dev/xvdc of=/dev/null iflag=direct bs=4k count=1 2>/dev/null' || { echo "another request waits as well"; status=1; }
-	guest '[ ! -e /tmp/written ]' || { echo "nothing was kept"; status=1; }
+	guest 'dd if=/dev/urandom of=/tmp/r bs=32k count=1 2>/dev/null
+		(dd if=/tmp/r of=/dev/xvdc oflag=direct bs=32k 2>/dev/null; echo >/tmp/written) >/dev/null 2>&1 & sleep 2'
+	"$@" || status=1
 	kill $listens
 	wait $listens
 	rm -f /tmp/listening
@@ -462,12 +461,30 @@ disk_kept_by_network() {
 	return $status
 }
 
+others_go_on() {
+	GUEST_LIMIT=20 guest 'timeout 5 dd if=/dev/xvdc of=/dev/null iflag=direct bs=4k count=1 2>/dev/null' || { echo "another request waits as well"; return 1; }
+}
+
+# Such a page can't be unmapped: its own request waits for that, and no other one does.
+held_for_one() {
+	others_go_on && guest '[ ! -e /tmp/written ]' || { echo "nothing is held"; return 1; }
+}
+
+# Nor can one that stays mapped, when it is to be given up.
+held_in_cache() {
+	echo 2 >/proc/sys/vm/drop_caches
+	sleep 1
+	[ "$(shown_sum 51744 grants)" -gt 0 ] || { echo "nothing is held"; return 1; }
+	others_go_on
+}
+
+# disk_on_network Y|N COMMAND: with grants that stay mapped, or without.
 disk_on_network() {
 	local status=0
 	serve_nvme || { echo "no disk by NVMe over TCP"; return 1; }
-	echo N >$parameters/feature_persistent
+	echo "$1" >$parameters/feature_persistent
 	timeout 60 xl block-attach guest "$(disk_line /dev/nvme0n1 xvdc)" && disk_up xvdc || status=1
-	[ $status = 1 ] || { VERIFY_SIZE=2m guest_verify xvdc randwrite 4k && disk_kept_by_network; } || status=1
+	[ $status = 1 ] || { VERIFY_SIZE=2m guest_verify xvdc randwrite 4k && while_held "$2"; } || status=1
 	detach_disk || status=1
 	echo Y >$parameters/feature_persistent
 	serve_nvme_no_more || { echo "the disk is still in use"; status=1; }
@@ -532,6 +549,7 @@ blkback_tests() {
 	verdict disk-debugfs disk_debugfs
 	verdict disk-grants disk_grants
 	verdict disk-squeezed disk_squeezed
-	verdict disk-on-network disk_on_network
+	verdict disk-on-network disk_on_network N held_for_one
+	verdict disk-on-network-kept disk_on_network Y held_in_cache
 	polling
 }
