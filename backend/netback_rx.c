@@ -307,6 +307,14 @@ static bool flush_now(struct xpv_netback_queue *q, struct netdev_queue *txq)
 	return !netdev_xmit_more() && !left_to_poll(q);
 }
 
+/* There are buffers again. A sender that does not look at the carrier may be the first to see it. */
+static void end_wait(struct xpv_netback_queue *q)
+{
+	q->need = 0;
+	q->draining = false;
+	xpv_netback_set_dead(q, false);
+}
+
 netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct xpv_netback *vif = netdev_priv(dev);
@@ -333,8 +341,8 @@ netdev_tx_t xpv_netback_start_xmit(struct sk_buff *skb, struct net_device *dev)
 			return NETDEV_TX_BUSY;
 		goto drop;
 	}
-	q->need = 0;
-	q->draining = false;
+	if (unlikely(q->need))
+		end_wait(q);
 
 	skb_tx_timestamp(skb);
 	put_packet(q, skb, &hash);
@@ -380,9 +388,7 @@ static bool resume(struct xpv_netback_queue *q, struct netdev_queue *txq)
 		xpv_netback_give_up(q);
 	if (there < q->need)
 		return false;
-	q->need = 0;
-	q->draining = false;
-	xpv_netback_set_dead(q, false);
+	end_wait(q);
 	netif_tx_wake_queue(txq);
 	return true;
 }
