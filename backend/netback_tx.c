@@ -222,8 +222,8 @@ void xpv_netback_set_rate(struct xpv_netback *vif, u32 bytes, u32 usec)
 	/* Who waits for the end of a window finds another one. */
 	rtnl_lock();
 	for (i = 0; i < vif->queues; i++)
-		if (vif->queue[i]->up)
-			mod_delayed_work(system_wq, &vif->queue[i]->credit_work, 0);
+		if (vif->queue[i]->up && cancel_delayed_work(&vif->queue[i]->credit_work))
+			schedule_delayed_work(&vif->queue[i]->credit_work, 0);
 	rtnl_unlock();
 }
 

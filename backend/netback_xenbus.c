@@ -173,21 +173,31 @@ static void read_headroom(struct xpv_netback *vif)
 
 static int read_wishes(struct xpv_netback *vif)
 {
+	bool sg, tso4, tso6, csum4, csum6, notify, filter;
 	const char *dir = vif->xdev->otherend;
 
+	/* Not under the lock: who answers may take his time, and all of the network would wait. */
 	if (!xenbus_read_unsigned(dir, "request-rx-copy", 0)) {
 		complain(vif, -EOPNOTSUPP, "guest wants its pages exchanged, not copied");
 		return -EOPNOTSUPP;
 	}
+	sg = xenbus_read_unsigned(dir, "feature-sg", 0);
+	tso4 = xenbus_read_unsigned(dir, "feature-gso-tcpv4", 0);
+	tso6 = xenbus_read_unsigned(dir, "feature-gso-tcpv6", 0);
+	csum4 = !xenbus_read_unsigned(dir, "feature-no-csum-offload", 0);
+	csum6 = xenbus_read_unsigned(dir, "feature-ipv6-csum-offload", 0);
+	notify = xenbus_read_unsigned(dir, "feature-rx-notify", 0);
+	filter = wants_filter(vif);
+
 	rtnl_lock();
-	vif->can_sg = xenbus_read_unsigned(dir, "feature-sg", 0);
-	vif->can_tso4 = xenbus_read_unsigned(dir, "feature-gso-tcpv4", 0);
-	vif->can_tso6 = xenbus_read_unsigned(dir, "feature-gso-tcpv6", 0);
-	vif->can_csum4 = !xenbus_read_unsigned(dir, "feature-no-csum-offload", 0);
-	vif->can_csum6 = xenbus_read_unsigned(dir, "feature-ipv6-csum-offload", 0);
-	vif->rx_notify = xenbus_read_unsigned(dir, "feature-rx-notify", 0);
+	vif->can_sg = sg;
+	vif->can_tso4 = tso4;
+	vif->can_tso6 = tso6;
+	vif->can_csum4 = csum4;
+	vif->can_csum6 = csum6;
+	vif->rx_notify = notify;
 	xpv_netback_forget_mcast(vif);
-	xpv_netback_set_filter(vif, wants_filter(vif));
+	xpv_netback_set_filter(vif, filter);
 	rtnl_unlock();
 	read_headroom(vif);
 	return 0;
@@ -327,10 +337,11 @@ static bool none_pending(struct xenbus_watch *watch, const char *path, const cha
 static void filter_changed(struct xenbus_watch *watch, const char *path, const char *token)
 {
 	struct xpv_netback *vif = container_of(watch, struct xpv_netback, mcast_watch);
+	bool filter = wants_filter(vif);
 
 	rtnl_lock();
 	if (vif->connected)
-		xpv_netback_set_filter(vif, wants_filter(vif));
+		xpv_netback_set_filter(vif, filter);
 	rtnl_unlock();
 }
 
