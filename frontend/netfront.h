@@ -132,6 +132,7 @@ struct xpv_netfront_tx {
 	bool mapped;			/* the backend keeps what *copies points to mapped */
 	u16 free_ids;			/* entries of free_id[] */
 	u16 extras;			/* slots of extras that are not answered */
+	u32 frames;			/* that wait for their answer */
 	u32 waiting;			/* packets whose skb or frame waits for its last answer; messages */
 	struct xpv_netfront_copies *copies;	/* &own, or &kept */
 	u16 free_id[XPV_NETFRONT_SLOTS];
@@ -475,6 +476,11 @@ void xpv_netfront_xdp_release(struct xpv_netfront_queue *q);
 
 /* rx.c APIs: */
 
+/*
+ * A page of the pool, in whatever state it was given back, or cleared if it is new: any of them may be
+ * granted to the backend one day, which may look at what is in it. NULL: no memory. In rx.napi's context.
+ */
+struct page *xpv_netfront_new_page(struct xpv_netfront_rx *rx);
 /* Byte 0 of slot @i of @pkt. The backend may write to it. */
 void *xpv_netfront_rx_data(struct xpv_netfront_rx *rx, const struct xpv_net_rxpkt *pkt, u32 i);
 /* Does the backend keep the page of slot @i mapped, whatever becomes of the packet? */

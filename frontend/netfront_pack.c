@@ -282,6 +282,7 @@ void xpv_netfront_pack_frame(struct xpv_netfront_queue *q, struct xdp_frame *fra
 						 virt_to_page(frame->data), 1);
 	tx->slot[id].frame = frame;
 	tx->waiting++;
+	tx->frames++;
 	p.grants++;
 	put_slot(&p, id, tx->gref[id], offset_in_page(frame->data), frame->len);
 	count_sent(tx, &p);

@@ -123,7 +123,7 @@ static bool lend(struct xpv_netfront_rx *rx, const struct xpv_netfront_rxbuf *bu
 static int add_copy(struct xpv_netfront_queue *q, struct sk_buff *skb,
 		    const struct xpv_netfront_rxbuf *buf, u32 off, u32 len)
 {
-	struct page *page = page_pool_dev_alloc_pages(q->rx.pool);
+	struct page *page = xpv_netfront_new_page(&q->rx);
 
 	if (unlikely(!page))
 		return -ENOMEM;
@@ -287,13 +287,17 @@ static int receive(struct xpv_netfront_queue *q, int budget)
 	return done;
 }
 
+struct page *xpv_netfront_new_page(struct xpv_netfront_rx *rx)
+{
+	return page_pool_alloc_pages(rx->pool, GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
+}
+
 /* A new page for a reference that has none. */
 static int grant_page(struct xpv_netfront_queue *q, struct xpv_netfront_rxbuf *buf)
 {
 	struct xpv_netfront_rx *rx = &q->rx;
 
-	/* The backend may see what is in the page, which the allocator clears when it is new. */
-	buf->page = page_pool_alloc_pages(rx->pool, GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
+	buf->page = xpv_netfront_new_page(rx);
 	if (!buf->page)
 		return -ENOMEM;
 	/* One that comes back may hold what the guest made of it: not for everybody's eyes. */

@@ -45,6 +45,7 @@ static const char *end_wait(struct xpv_netfront_queue *q, struct xpv_netfront_tx
 		if (!gnttab_end_foreign_access_ref(gref))
 			return "answered a frame and keeps its page";
 		tx->waiting--;
+		tx->frames--;
 		xdp_return_frame(slot->frame);
 		slot->frame = NULL;
 		break;
@@ -84,6 +85,18 @@ static const char *take_answer(struct xpv_netfront_queue *q, const struct xpv_ne
 	return NULL;
 }
 
+/*
+ * Frames go back to the pools they are from, which must not be with interrupts off, as netpoll has
+ * them: then all answers wait for the real poll.
+ */
+static bool not_now(struct xpv_netfront_tx *tx)
+{
+	if (likely(!tx->frames) || !irqs_disabled())
+		return false;
+	napi_schedule(&tx->napi);
+	return true;
+}
+
 /* Take all answers there are. @budget as of the poll, 0 when it is none. */
 static void reap(struct xpv_netfront_queue *q, int budget)
 {
@@ -93,6 +106,8 @@ static void reap(struct xpv_netfront_queue *q, int budget)
 	struct xpv_net_txrsp rsp;
 	const char *wrong = NULL;
 
+	if (unlikely(not_now(tx)))
+		return;
 	if (n)
 		WRITE_ONCE(tx->channel->worked, true);
 	while (n-- && !wrong) {
@@ -131,6 +146,8 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 	struct xpv_netfront_tx *tx = &q->tx;
 	struct xpv_ring *ring = &tx->ring;
 
+	if (unlikely(not_now(tx)))
+		return;
 	while (tx->waiting || netif_xmit_stopped(xpv_netfront_txq(q))) {
 		u32 pending = xpv_front_pending(ring);
 		u32 open = xpv_front_inflight(ring) - pending;
@@ -337,6 +354,7 @@ void xpv_netfront_tx_release(struct xpv_netfront_queue *q)
 	}
 	tx->free_ids = 0;
 	tx->waiting = 0;
+	tx->frames = 0;
 	netdev_tx_reset_queue(xpv_netfront_txq(q));
 }
 

@@ -56,7 +56,7 @@ struct placer {
 
 static bool start_buff(struct placer *p)
 {
-	struct page *page = page_pool_dev_alloc_pages(p->rx->pool);
+	struct page *page = xpv_netfront_new_page(p->rx);
 	u32 size = min(p->left, ROOM);
 
 	if (!page)
@@ -71,7 +71,7 @@ static bool start_buff(struct placer *p)
 
 static bool add_page(struct placer *p)
 {
-	struct page *page = page_pool_dev_alloc_pages(p->rx->pool);
+	struct page *page = xpv_netfront_new_page(p->rx);
 	u32 size = min(p->left, (u32)PAGE_SIZE);
 
 	/* There is one more in it for any packet. */
