@@ -51,19 +51,22 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 static int set_features(struct net_device *dev, netdev_features_t features)
 {
 	netdev_features_t changed = dev->features ^ features;
-	int err;
+	struct xpv_netfront *np = netdev_priv(dev);
+	int err = 0;
 
-	if (changed & NETIF_F_RXHASH) {
-		err = xpv_netfront_set_hash(netdev_priv(dev), features & NETIF_F_RXHASH);
-		if (err)
-			return err;
+	if (changed & NETIF_F_RXHASH && xpv_netfront_set_hash(np, features & NETIF_F_RXHASH)) {
+		/* Until the next connection it is not to be had, which is not to keep the others waiting. */
+		np->can_hash = false;
+		features &= ~NETIF_F_RXHASH;
+		dev->features = features;
+		err = 1;
 	}
 	if (changed & TAKEN)
-		xpv_netfront_renew(netdev_priv(dev));
+		xpv_netfront_renew(np);
 	if (features & NETIF_F_SG || dev->mtu <= ETH_DATA_LEN)
-		return 0;
+		return err;
 	netdev_info(dev, "no scatter-gather: MTU reduced to %u\n", ETH_DATA_LEN);
-	return dev_set_mtu(dev, ETH_DATA_LEN);
+	return dev_set_mtu(dev, ETH_DATA_LEN) ?: err;
 }
 
 static int change_mtu(struct net_device *dev, int mtu)

@@ -517,6 +517,8 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 
 err_unregister:
 	unregister_netdev(dev);
+	cancel_delayed_work_sync(&np->mcast_work);
+	cancel_work_sync(&np->close_work);
 err_destroy:
 	dev_set_drvdata(&xbdev->dev, NULL);
 	xpv_netfront_destroy(dev);
