@@ -27,7 +27,8 @@ struct small {
 	struct store inner;
 	struct job *writing;	/* any order */
 	struct job *waiting;	/* in order */
-	bool beginning;		/* they are being looked through */
+	bool beginning;		/* they are being looked through: */
+	u64 from, to;		/* who waits for what lies here, in bytes */
 };
 
 struct lane {
@@ -131,16 +132,25 @@ static void begin(struct small *small, struct job *j)
 	go(j);
 }
 
-/* All that can. One that ends at once leaves it to this loop to see who can by then. */
-static void begin_waiting(struct small *small)
+/*
+ * Of those who wait for @ended, all that can. One that ends at once leaves it to this loop to see who can
+ * by then. Those who wait for others are passed by: to find out for whom takes long where many wait.
+ */
+static void begin_waiting(struct small *small, const struct job *ended)
 {
 	struct job *j = small->waiting;
 
-	if (small->beginning)
+	if (small->beginning) {
+		small->from = small->from < ended->from ? small->from : ended->from;
+		small->to = small->to > ended->to ? small->to : ended->to;
 		return;
+	}
 	small->beginning = true;
+	small->from = ended->from;
+	small->to = ended->to;
 	while (j) {
-		if (in_use(small->writing, NULL, j) || in_use(small->waiting, j, j)) {
+		if (j->from >= small->to || j->to <= small->from ||
+		    in_use(small->writing, NULL, j) || in_use(small->waiting, j, j)) {
 			j = j->next;
 			continue;
 		}
@@ -158,7 +168,7 @@ static void end(struct job *j, int err)
 
 	if (outer->op == IO_WRITE) {
 		remove_job(&small->writing, j);
-		begin_waiting(small);
+		begin_waiting(small, j);
 	} else if (!err) {
 		memcpy(outer->buf, j->mem + (outer->offset - j->from), outer->bytes);
 	}
