@@ -55,6 +55,7 @@ static int answered(void *data, int *error)
 	if (!*error) {
 		job->offset += job->piece;
 		job->left -= job->piece;
+		job->due = now_ns() + nbd->timeout;
 	}
 	if (*error == ESHUTDOWN)
 		c->state = CONN_LEAVING;
@@ -289,6 +290,10 @@ static void hand_out(struct nbd *nbd)
 
 	while ((c = least_loaded(nbd)) && (job = TAILQ_FIRST(&nbd->waiting))) {
 		TAILQ_REMOVE(&nbd->waiting, job, link);
+		if (io_cut(job->io)) {
+			finish(nbd, job, 0);
+			continue;
+		}
 		if (!issue(c, job))
 			continue;
 		if (nbd_aio_is_ready(c->handle) || nbd_aio_is_processing(c->handle)) {

@@ -159,7 +159,7 @@ static int stop(void *arg)
 {
 	struct queue *q = arg;
 
-	q->stopping = true;
+	WRITE_ONCE(q->stopping, true);
 	worker_ready(q->worker, q);
 	return 0;
 }

@@ -114,7 +114,7 @@ struct queue {
 	struct __kernel_timespec timer_at;
 	bool waits;		/* for the timer */
 
-	bool stopping;		/* take no more */
+	bool stopping;		/* take no more. Stores' threads read it as well */
 	bool reported;		/* that the ring is broken */
 	bool drained;		/* atomic: stopped, nothing in flight, the worker has let go */
 	struct disk_stats stats;	/* each atomic, written by the worker */

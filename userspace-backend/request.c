@@ -325,6 +325,7 @@ static void submit(struct request *r, enum io_op op)
 	/* What a flush says of where was not checked. */
 	io->offset = io->op == IO_FLUSH ? 0 : req->sector << XPV_BLK_SECTOR_SHIFT;
 	io->bytes = io->op == IO_FLUSH ? 0 : req->nr_sectors << XPV_BLK_SECTOR_SHIFT;
+	io->cut = &r->q->stopping;
 	io->done = stored;
 	r->q->disk->store.ops->submit(r->q->lane, io);
 }

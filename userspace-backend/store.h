@@ -57,11 +57,18 @@ struct io {
 	u64 offset;
 	u64 bytes;
 	void *buf;		/* contiguous; aligned to a page */
+	const bool *cut;	/* once this is set, the rest of a discard need not be done; or NULL */
 	void *lane;		/* the store's */
 	u64 cookie;		/* the store's */
 	/* All of it is done, or @err (negative errno) says why not. Called on the worker, perhaps by submit. */
 	void (*done)(struct io *io, int err);
 };
+
+/* Nobody waits for what is left of this: it may end as if it were done. */
+static inline bool io_cut(const struct io *io)
+{
+	return io->op == IO_DISCARD && io->cut && READ_ONCE(*io->cut);
+}
 
 /* --- the store itself --- */
 

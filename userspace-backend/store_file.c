@@ -275,7 +275,7 @@ static void moved(struct event *ev, int res, u32 flags)
 	}
 }
 
-/* The next piece of a discard; cookie is its size. */
+/* The next piece of a discard, or nothing more of one that is cut short; cookie is its size. */
 static void discard(struct lane *lane, struct io *io)
 {
 	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &io->ev);
@@ -283,7 +283,10 @@ static void discard(struct lane *lane, struct io *io)
 	int fd = lane->file->fd;
 
 	lane->commanded = READ_ONCE(lane->file->commands);
-	if (lane->commanded) {
+	if (io_cut(io)) {
+		n = io->bytes;
+		io_uring_prep_nop(sqe);
+	} else if (lane->commanded) {
 		io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, (void *)(uintptr_t)io->offset, 0, 0);
 		sqe->cmd_op = BLOCK_URING_CMD_DISCARD;
 		sqe->addr3 = n;

@@ -138,6 +138,46 @@ static void who_waited_may_fail_at_once(void **state)
 	s.ops->close(&s);
 }
 
+static void write_sectors(struct store *s, void *lane, struct io *io, u32 first, u32 n)
+{
+	static u8 data[4 * 4096] __attribute__((aligned(4096)));
+
+	*io = (struct io){ .op = IO_WRITE, .registered = -1, .offset = first * 4096, .bytes = n * 4096,
+			   .buf = data, .done = done };
+	s->ops->submit(lane, io);
+}
+
+/* Who waits for more than one goes on when the last of them has ended, and who comes after it still waits. */
+static void who_waits_for_two_waits_for_both(void **state)
+{
+	struct io io[5];
+	struct store s;
+	void *lane;
+
+	(void)state;
+	open_it(&s, &store_512, "held");
+	lane = s.ops->attach(&s, NULL);
+	write_sectors(&s, lane, &io[0], 0, 1);
+	write_sectors(&s, lane, &io[1], 3, 1);
+	write_sectors(&s, lane, &io[2], 0, 4);
+	write_sectors(&s, lane, &io[3], 1, 1);
+	write_sectors(&s, lane, &io[4], 8, 1);
+	assert_int_equal(nr_held, 3);
+	held[0]->done(held[0], 0);
+	assert_int_equal(nr_held, 3);
+	held[1]->done(held[1], 0);
+	assert_int_equal(nr_held, 4);
+	assert_int_equal(held[3]->bytes, 4 * 4096);
+	held[3]->done(held[3], 0);
+	assert_int_equal(nr_held, 5);
+	assert_int_equal(held[4]->offset, 4096);
+	held[2]->done(held[2], 0);
+	held[4]->done(held[4], 0);
+	assert_int_equal(nr_done, 5);
+	s.ops->detach(lane);
+	s.ops->close(&s);
+}
+
 /* What shares something between its queues, without a lock, is no less so behind faults. */
 static void faults_are_one_workers_too(void **state)
 {
@@ -210,6 +250,45 @@ static void all_queues_learn_how_to_discard(void **state)
 	free_device(device);
 }
 
+/* When nobody waits for them any more, what is left of discards ends, those that wait for their turn too. */
+static void discards_are_cut_short(void **state)
+{
+	const u64 piece = 1ull << 30;
+	char path[] = "/tmp/discards-XXXXXX";
+	int fd = mkstemp(path);
+	struct io io[2];
+	bool cut = false;
+	struct store s;
+	void *lane;
+	u32 i;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (off_t)(8 * piece)), 0);
+	open_it(&s, &store_file, path);
+	lane = s.ops->attach(&s, NULL);
+	for (i = 0; i < 2; i++) {
+		io[i] = (struct io){ .op = IO_DISCARD, .bytes = 8 * piece, .cut = &cut, .done = done };
+		s.ops->submit(lane, &io[i]);
+	}
+	assert_int_equal(nr_sqes, 1);
+	events[0]->fn(events[0], 0, 0);
+	assert_int_equal(nr_sqes, 2);
+	assert_int_equal(sqes[1].opcode, IORING_OP_FALLOCATE);
+	assert_int_equal(sqes[1].off, piece);
+	cut = true;
+	for (i = 1; i < nr_sqes; i++) {
+		assert_true(i == 1 || sqes[i].opcode == IORING_OP_NOP);
+		events[i]->fn(events[i], 0, 0);
+	}
+	assert_int_equal(nr_done, 2);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[1], 0);
+	s.ops->detach(lane);
+	s.ops->close(&s);
+	close(fd);
+	unlink(path);
+}
+
 #define ON_LARGE_SECTORS								\
 	"d=$(mktemp -d) && truncate -s 32M $d.disk && l=$(losetup -b 4096 -f --show $d.disk) && rm $d.disk &&"	\
 	"mkfs.ext4 -q -b 4096 $l && mount $l $d && losetup -d $l && truncate -s 1M $d/image && echo $d"
@@ -241,8 +320,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(who_waited_may_fail_at_once, setup),
+		cmocka_unit_test_setup(who_waits_for_two_waits_for_both, setup),
 		cmocka_unit_test_setup(faults_are_one_workers_too, setup),
 		cmocka_unit_test_setup(all_queues_learn_how_to_discard, setup),
+		cmocka_unit_test_setup(discards_are_cut_short, setup),
 		cmocka_unit_test_setup(holes_hide_no_sectors, setup),
 	};
 
