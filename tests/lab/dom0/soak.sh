@@ -20,11 +20,12 @@ blocks_in='while read -r sum _; do
 soak_begin() {
 	load_limit=$((LAB_SOAK * 60 * slow * 2 + 3600))
 	guest_load steady "$(steady_job xvdb)" || return
-	busybox nc -l -p 5601 3>&- | bash -c "$blocks_in" >/tmp/blocks 3>&- &
+	# Who has nothing to say must not say so: nc would end with that.
+	sleep $load_limit 3>&- | busybox nc -l -p 5601 3>&- | bash -c "$blocks_in" >/tmp/blocks 3>&- &
 	bash -c "$blocks_out" 3>&- | busybox nc -l -p 5602 3>&- &
 	sleep 1
 	guest "($blocks_out) | nc 10.0.0.1 5601 >/dev/null 2>&1 &
-		nc 10.0.0.1 5602 2>/dev/null | ($blocks_in) >/tmp/blocks &"
+		sleep $load_limit | nc 10.0.0.1 5602 2>/dev/null | ($blocks_in) >/tmp/blocks &"
 	both_ways
 }
 
