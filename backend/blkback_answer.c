@@ -124,7 +124,7 @@ void xpv_blkback_end_io(struct bio *bio)
 	} else if (!req->borrowed) {
 		answer_now(req);
 	} else {
-		/* To unmap takes a context that may sleep. */
+		/* The batch by which it is unmapped is the thread's. */
 		spin_lock_irqsave(&q->lock, flags);
 		chain_add(&q->done, req);
 		/* Under the lock, since the thread, once it has it, may end and the queue go. */

@@ -71,7 +71,7 @@ void xpv_batch_add_unmap(struct xpv_batch *b, struct xpv_mapping *m);
 
 /*
  * Unmap all that was added, and empty the batch; the handles become XPV_NO_HANDLE.
- * Waits for other users of the pages to let go of them. May sleep.
+ * Nobody else refers to the pages: xpv_os_in_use().
  */
 void xpv_batch_unmap(struct xpv_batch *b);
 

@@ -29,14 +29,7 @@ void xpv_os_map(struct xpv_batch *b)
 
 void xpv_os_unmap(struct xpv_batch *b)
 {
-	struct gntab_unmap_queue_data item = {
-		.unmap_ops = b->ops.unmap,
-		.pages = b->page,
-		.count = b->n,
-	};
-
-	/* A page may still be on its way through a lower layer though its I/O is done. */
-	WARN_ON_ONCE(gnttab_unmap_refs_sync(&item));
+	WARN_ON_ONCE(gnttab_unmap_refs(b->ops.unmap, NULL, b->page, b->n));
 }
 
 void xpv_os_copy(struct xpv_copy_batch *b)

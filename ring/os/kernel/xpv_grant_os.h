@@ -39,13 +39,13 @@ static inline void xpv_os_set_unmap(struct xpv_map_ops *ops, u32 i, xpv_page pag
 			    GNTMAP_host_map, handle);
 }
 
-/* Submit the batch; each op has its status afterwards. May sleep. */
+/* Submit the batch; each op has its status afterwards. To map may sleep. */
 void xpv_os_map(struct xpv_batch *b);
 void xpv_os_unmap(struct xpv_batch *b);
 
 /*
  * Somebody other than us refers to a page, though its I/O is done: a network that may have to send it
- * again, say. To unmap such a page waits for that.
+ * again, say. Such a page is not to be unmapped.
  */
 static inline bool xpv_os_in_use(struct page *page)
 {
