@@ -63,12 +63,24 @@ fault_attach() { # END
 
 disk_comes() { until_ok 5 connected "$1"; }
 
-# fault_cleared TYPE DEVID: neither end has the device any more. xl knows how to do without an answer.
+# no_answer TYPE DEVID: away with a device whose backend was never there to say so. For a vif xl has no word for that.
+no_answer() {
+	local node
+	if [ "$1" = vbd ]; then
+		timeout 60 xl block-detach --force guest "$2"
+		return
+	fi
+	for node in "/local/domain/0/backend/vif/$domid/$2" "/local/domain/$domid/device/vif/$2" "/libxl/$domid/device/vif/$2"; do
+		xenstore-rm "$node"
+	done
+}
+
+# fault_cleared TYPE DEVID: neither end has the device any more.
 fault_cleared() {
 	local detach=block-detach
 	[ "$1" = vbd ] || detach=network-detach
 	if ! { timeout 60 xl $detach guest "$2" && until_ok 10 no_backend "$1" "$2"; }; then
-		timeout 60 xl $detach guest "$2" force
+		no_answer "$1" "$2"
 	fi >>$lab/out/xl.log 2>&1
 	until_ok 20 no_backend "$1" "$2" || { echo "dom0 still has the backend of $1 $2"; return 1; }
 	until_ok 20 guest "! [ -e /sys/bus/xen/devices/$1-$2 ]" || { echo "the guest still has $1 $2"; return 1; }
