@@ -393,9 +393,7 @@ int xpv_blkback_mapped(struct xpv_blkback_request *req);
 /* Let go of the pages of @req that stay mapped. Any context if all of them were mapped. */
 void xpv_blkback_unpin(struct xpv_blkback_request *req);
 
-/*
- * Whether somebody other than us still refers to what is mapped for @req alone, though its I/O is done.
- */
+/* Whether somebody else still refers to what is mapped for @req alone, though its I/O is done. */
 bool xpv_blkback_in_use(const struct xpv_blkback_request *req);
 
 /* Add what is mapped for @req alone to the queue's batch; xpv_blkback_unmap() makes it so. */

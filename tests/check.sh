@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh [long | soak MINUTES]: every test, cheapest first; or those that take too long for every
-# day; or all that can happen to a guest, over and over (tests/lab/dom0/soak.sh). With DEBUG_KERNEL=1 the lab alone, on a kernel that has every check (tests/lab/debug-kernel.sh). A line
+# day; or all that can happen to a guest, over and over (tests/lab/dom0/soak.sh). With
+# DEBUG_KERNEL=1 the lab alone, on a kernel that has every check (tests/lab/debug-kernel.sh). A line
 # per test, `pass NAME`, `fail NAME why` or `skip NAME why`, as it ends; their count last. Logs
 # are under build/.
 . "$(dirname "$0")/lab/common.sh"
