@@ -240,10 +240,12 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 	u32 slots = xpv_ring_slots(info->pages, xpv_blk_stride(d->abi));
 	int err;
 
-	errno = EPROTO;
-	d->journal = recover ? journal_find(d->name, n, slots) : journal_make(d->name, n, slots);
+	d->journal = recover ? journal_find(d->name, n, slots) : NULL;
+	/* It may not have come so far that there was one. */
 	if (!d->journal)
-		return recover ? -EPROTO : -errno;
+		d->journal = journal_make(d->name, n, slots);
+	if (!d->journal)
+		return -errno;
 	err = start_queues(d, info, n, recover);
 	if (!err)
 		return 0;
@@ -273,7 +275,7 @@ int disk_disconnect(struct disk *d, bool keep)
 		return 0;
 	if (!d->stopping)
 		for (i = 0; i < d->nr_queues; i++)
-			queue_stop(d->queue[i]);
+			queue_stop(d->queue[i], !keep);
 	d->stopping = true;
 	for (i = 0; i < d->nr_queues; i++)
 		/* Pairs with the release in queue_let_go(). */
@@ -288,6 +290,8 @@ int disk_disconnect(struct disk *d, bool keep)
 	journal_close(d->journal, !keep);
 	d->journal = NULL;
 	d->stopping = false;
+	/* What they had to say of their rings is no news any more. */
+	__atomic_fetch_and(&d->news, ~(1u << DISK_BROKEN), __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -67,6 +67,7 @@ bool handshake_geometry(struct disk *d)
 
 /* What it chose for the disk as a whole. */
 struct choice {
+	enum xpv_blk_abi abi;
 	u32 queues;
 	u32 order;		/* of each ring, or NO_ORDER */
 };
@@ -93,10 +94,10 @@ static int read_ring(const char *dir, u32 order, struct ring_info *info)
  * Each node is read once. What was offered when the frontend chose, nobody knows: the settings may be others
  * by now, and one that resumes has read what was offered before.
  */
-static int negotiate(struct disk *d, struct choice *choice)
+static int negotiate(const struct disk *d, struct choice *choice)
 {
 	char *protocol = node_read(d->front, "protocol");
-	int err = xpv_blk_abi(protocol, &d->abi);
+	int err = xpv_blk_abi(protocol, &choice->abi);
 
 	free(protocol);
 	if (err)
@@ -112,19 +113,35 @@ static int negotiate(struct disk *d, struct choice *choice)
 	return 0;
 }
 
+static int read_queue(const struct disk *d, const struct choice *choice, u32 i, struct ring_info *info)
+{
+	char dir[300];
+
+	if (choice->queues == 1)
+		return read_ring(d->front, choice->order, info);
+	snprintf(dir, sizeof(dir), "%s/queue-%u", d->front, i);
+	return read_ring(dir, choice->order, info);
+}
+
 int handshake_read(struct disk *d, struct ring_info *info, u32 *queues)
 {
 	struct choice choice;
-	char dir[300];
 	u32 i;
 	int err = negotiate(d, &choice);
 
+	if (err)
+		return err;
+	d->abi = choice.abi;
 	*queues = choice.queues;
-	if (!err && choice.queues == 1)
-		return read_ring(d->front, choice.order, info);
-	for (i = 0; !err && i < choice.queues; i++) {
-		snprintf(dir, sizeof(dir), "%s/queue-%u", d->front, i);
-		err = read_ring(dir, choice.order, &info[i]);
-	}
+	for (i = 0; !err && i < choice.queues; i++)
+		err = read_queue(d, &choice, i, &info[i]);
 	return err;
+}
+
+int handshake_first(const struct disk *d, struct ring_info *info)
+{
+	struct choice choice;
+	int err = negotiate(d, &choice);
+
+	return err ? err : read_queue(d, &choice, 0, info);
 }

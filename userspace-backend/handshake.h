@@ -17,4 +17,7 @@ bool handshake_geometry(struct disk *d);
  */
 int handshake_read(struct disk *d, struct ring_info *info, u32 *queues);
 
+/* What it names by now as the ring of its first queue. Returns 0 or a negative errno. */
+int handshake_first(const struct disk *d, struct ring_info *info);
+
 #endif

@@ -10,6 +10,10 @@
  * So an entry is in flight if it is TAKEN and was taken before cons, or ANSWERED and its answer was not
  * shown yet. To carry it out once more does no harm: the frontend has not been told that it was done,
  * so nothing that it does may depend on when.
+ *
+ * Which ring that is about, the ring itself says: who begins to serve it leaves a mark in its header, where
+ * a frontend that makes one leaves zeroes. What has another mark can't be gone on with; of a ring without
+ * one nothing has been taken, whatever is written here of the one before it.
  */
 #ifndef XPV_BLKD_JOURNAL_H
 #define XPV_BLKD_JOURNAL_H
@@ -30,7 +34,8 @@ struct journal_entry {
 /* One queue's. */
 struct journal_ring {
 	u32 cons;		/* the ring's, as far as requests were taken */
-	u32 pad[15];
+	u32 pad[13];
+	u64 mark;		/* the ring's; 0: none has been served */
 	struct journal_entry entry[];
 };
 

@@ -32,14 +32,43 @@ static void list_in_order(struct queue *q, struct request *r)
 		q->again.last = &r->next;
 }
 
+/* What is in the journal is about this ring, from here on. */
+static void mark(struct queue *q)
+{
+	barrier();
+	/* No other's since this machine was started, which is when journals begin. */
+	WRITE_ONCE(q->journal->mark, now_ns());
+	barrier();
+	WRITE_ONCE(q->ring.shared->mark, q->journal->mark);
+}
+
+static void begin(struct queue *q)
+{
+	u32 i;
+
+	q->journal->cons = q->ring.cons;
+	for (i = 0; i < q->ring.size; i++) {
+		q->request[i].entry->state = ENTRY_FREE;
+		list_add(&q->free, &q->request[i]);
+	}
+	mark(q);
+}
+
 /*
  * Go on from the journal. What the frontend shows of our own index can't do more than make us carry out
  * again what was done, or find that it can't be true.
  */
 static int recover(struct queue *q)
 {
+	u64 seen = READ_ONCE(q->ring.shared->mark);
 	u32 i, rsp_prod = q->ring.prod, n = 0;
 
+	if (!seen && q->journal->mark) {
+		begin(q);
+		return 0;
+	}
+	if (seen != q->journal->mark)
+		return -EPROTO;
 	q->ring.cons = READ_ONCE(q->journal->cons);
 	for (i = 0; i < q->ring.size; i++) {
 		struct request *r = &q->request[i];
@@ -55,18 +84,12 @@ static int recover(struct queue *q)
 		}
 	}
 	q->inflight = n;
-	return n == xpv_back_inflight(&q->ring) ? 0 : -EPROTO;
-}
-
-static void begin(struct queue *q)
-{
-	u32 i;
-
-	q->journal->cons = q->ring.cons;
-	for (i = 0; i < q->ring.size; i++) {
-		q->request[i].entry->state = ENTRY_FREE;
-		list_add(&q->free, &q->request[i]);
-	}
+	if (n != xpv_back_inflight(&q->ring))
+		return -EPROTO;
+	/* Who was there before us left none. */
+	if (!seen)
+		mark(q);
+	return 0;
 }
 
 /* On the worker's thread. */
@@ -117,6 +140,7 @@ struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
 	q->abi = d->abi;
 	q->limits = d->limits;
 	q->pages = info->pages;
+	q->gref = info->gref[0];
 	q->front_port = info->port;
 	q->port = -1;
 	q->journal = journal_ring(d->journal, index);
@@ -164,11 +188,19 @@ static int stop(void *arg)
 	return 0;
 }
 
-void queue_stop(struct queue *q)
+static int abandon(void *arg)
+{
+	struct queue *q = arg;
+
+	q->abandoned = true;
+	return stop(q);
+}
+
+void queue_stop(struct queue *q, bool abandoned)
 {
 	/* Pairs with the release in queue_let_go(). */
 	if (!__atomic_load_n(&q->drained, __ATOMIC_ACQUIRE))
-		worker_call(q->worker, stop, q);
+		worker_call(q->worker, abandoned ? abandon : stop, q);
 }
 
 bool queue_let_go(struct queue *q)

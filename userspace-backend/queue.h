@@ -97,6 +97,7 @@ struct queue {
 
 	struct xpv_ring ring;
 	u32 pages;		/* of the ring */
+	u32 gref;		/* the first one's: while it is mapped no other page has it, or that guest is to blame */
 	u32 front_port;
 	int port;		/* ours; -1: not bound */
 	bool event;		/* an event is to be acknowledged */
@@ -115,6 +116,7 @@ struct queue {
 	bool waits;		/* for the timer */
 
 	bool stopping;		/* take no more. Stores' threads read it as well */
+	bool abandoned;		/* nobody waits for the answers */
 	bool reported;		/* that the ring is broken */
 	bool drained;		/* atomic: stopped, nothing in flight, the worker has let go */
 	struct disk_stats stats;	/* each atomic, written by the worker */
@@ -136,8 +138,12 @@ static inline bool queue_holds(const struct queue *q)
 struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
 			  const struct ring_info *info, bool recover, int *err);
 
-/* Main thread: take no more requests. disks_drained() is called when the last has been answered. */
-void queue_stop(struct queue *q);
+/*
+ * Main thread: take no more requests. disks_drained() is called when the last has been answered. If its
+ * frontend has @abandoned it, what it granted may be somebody else's by now, and is not touched any more: what
+ * was not begun fails, what was read goes nowhere.
+ */
+void queue_stop(struct queue *q, bool abandoned);
 
 /* Main thread: it has drained; let go of all it has. */
 void queue_free(struct queue *q);

@@ -386,9 +386,22 @@ static void copy_out(struct queue *q)
 {
 	struct request *r;
 
-	for (r = q->done.first; r; r = r->next)
-		if (r->entry->req.op == XPV_BLK_READ && !r->err)
+	for (r = q->done.first; r; r = r->next) {
+		if (r->entry->req.op != XPV_BLK_READ || r->err)
+			continue;
+		if (unlikely(q->abandoned))
+			r->err = -ECANCELED;
+		else
 			copy_data(r, true);
+	}
+}
+
+static void cancel(struct request_list *batch)
+{
+	struct request *r;
+
+	while ((r = list_take(batch)))
+		finish(r, -ECANCELED);
 }
 
 /* What was one request's is nobody's; a killed process's successor has nothing to do for it. */
@@ -451,6 +464,8 @@ void queue_turn(struct queue *q)
 
 	list_init(&batch);
 	list_move(&batch, &q->again);
+	if (unlikely(q->abandoned))
+		cancel(&batch);
 	xpv_copy_init(&w->copies, q->domid);
 	copy_out(q);
 	if (!q->stopping && !batch.first)

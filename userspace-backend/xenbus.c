@@ -4,7 +4,7 @@
  *
  *   Initialising   the toolstack has made the node, and it is ours
  *   InitWait       features are published; the hotplug script may come, and has the store opened
- *   Connected      the frontend's rings are mapped and served
+ *   Connected      the frontend's rings are mapped and served; if they are replaced, when those before are drained
  *   Closing        the frontend is leaving, or something went wrong; what is in flight is answered
  *   Closed         disconnected; the frontend may start again, the store stays open until the
  *                  script closes it
@@ -105,8 +105,22 @@ static void check_sectors(const struct disk *d)
 			    d->name, told, d->target, d->store.sector);
 }
 
+/* That the state is written again has the frontend look. The toolstack's Closing stays. */
+static bool call_front(struct disk *d)
+{
+	return state_of(d->path, XPV_UNKNOWN) != XPV_CONNECTED || publish_state(d, XPV_CONNECTED);
+}
+
+/* Whoever has seen us Connected before it had rings does not look again by itself. */
+static bool may_wait(const struct disk *d)
+{
+	return state_of(d->front, XPV_UNKNOWN) == XPV_INITIALISED;
+}
+
+/* @d is Connected already, as far as its frontend knows, or enter() says so afterwards. */
 static int connect_disk(struct disk *d, bool recover)
 {
+	bool known = d->state == XPV_CONNECTED;
 	struct ring_info info[MAX_QUEUES];
 	u32 queues;
 	bool told;
@@ -118,7 +132,7 @@ static int connect_disk(struct disk *d, bool recover)
 		return err;
 	}
 	disk_measure(d);
-	if (recover)
+	if (known)
 		check_sectors(d);
 	err = disk_connect(d, info, queues, recover);
 	/* What that means, who recovers knows. */
@@ -128,9 +142,8 @@ static int connect_disk(struct disk *d, bool recover)
 		xenbus_complain(d, "queue %u of %u can't be connected: %s", d->nr_queues, queues, strerror(-err));
 		return err;
 	}
-	told = !recover || size_told(d);
-	/* That the state is written again tells the frontend to look. */
-	if (!handshake_geometry(d) || (!told && !publish_state(d, XPV_CONNECTED))) {
+	told = !known || (size_told(d) && !may_wait(d));
+	if (!handshake_geometry(d) || (!told && !call_front(d))) {
 		xenbus_complain(d, "xenstore: %s", strerror(errno));
 		return -EIO;
 	}
@@ -199,12 +212,35 @@ static bool waits_for_us(const struct disk *d, enum xpv_state front)
 
 /* --- what is seen --- */
 
+/* Has the frontend left and come back between two looks of ours, with rings that we don't serve? */
+static bool rings_replaced(const struct disk *d, enum xpv_state front)
+{
+	struct ring_info first;
+
+	if (d->state != XPV_CONNECTED || !d->nr_queues || (front != XPV_INITIALISED && front != XPV_CONNECTED))
+		return false;
+	if (d->stopping || (front == XPV_INITIALISED && d->came))
+		return true;
+	return !handshake_first(d, &first) && first.gref[0] != d->queue[0]->gref;
+}
+
+/* It goes on by the Connected that it has seen of us, and is to see nothing else. */
+static void serve_others(struct disk *d)
+{
+	if (disk_disconnect(d, false) != -EAGAIN && connect_disk(d, false))
+		fail(d);
+}
+
 static void follow(struct disk *d, enum xpv_state front)
 {
 	enum xpv_state target;
 
-	/* It had come further before: it has left and come back, and what is or was connected is no more. */
-	if ((d->state == XPV_CONNECTED || d->state == XPV_CLOSING) && front == XPV_INITIALISED && d->came)
+	if (rings_replaced(d, front)) {
+		serve_others(d);
+		return;
+	}
+	/* It had come further before: it has left and come back, and what was connected is no more. */
+	if (d->state == XPV_CLOSING && front == XPV_INITIALISED && d->came)
 		d->anew = true;
 	d->came |= front != XPV_INITIALISED;
 	if (d->anew) {
@@ -274,7 +310,8 @@ void disk_news(struct disk *d, u32 news)
 		for (i = 0; i < d->nr_queues; i++)
 			queue_set_limits(d->queue[i], &d->limits);
 	}
-	if (news & 1u << DISK_BROKEN && d->state == XPV_CONNECTED) {
+	if (news & 1u << DISK_BROKEN && d->state == XPV_CONNECTED &&
+	    !rings_replaced(d, state_of(d->front, XPV_UNKNOWN))) {
 		xenbus_complain(d, "the frontend's ring can't be true");
 		fail(d);
 	}
@@ -463,18 +500,11 @@ void xenbus_stop(void)
 
 /* --- what follows from the store --- */
 
-/*
- * Its frontend waits, connected to a process before us or to none. One that is not connected may have come anew
- * while nobody was here, so that its rings are not those that the journal is about.
- */
-static void go_on(struct disk *d, enum xpv_state front)
+/* Its frontend waits, connected to a process before us or, as far as it can know, to us. */
+static void go_on(struct disk *d)
 {
 	int err = connect_disk(d, true);
 
-	if (err == -EPROTO && front == XPV_INITIALISED) {
-		d->anew = true;
-		return;
-	}
 	if (err == -EPROTO)
 		xenbus_complain(d, "its rings don't agree with what was in flight");
 	if (err)
@@ -490,7 +520,7 @@ void xenbus_opened(struct disk *d)
 	if (drained)
 		return;
 	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN && waits_for_us(d, front))
-		go_on(d, front);
+		go_on(d);
 	look(d);
 }
 
@@ -503,7 +533,7 @@ int xenbus_measured(struct disk *d)
 		return 0;
 	for (i = 0; i < d->nr_queues; i++)
 		queue_set_limits(d->queue[i], &d->limits);
-	if (!handshake_geometry(d) || !publish_state(d, XPV_CONNECTED))
+	if (!handshake_geometry(d) || !call_front(d))
 		return -EIO;
 	log_info("%s: %llu sectors now", d->name, (unsigned long long)d->limits.capacity);
 	return 0;
@@ -524,6 +554,9 @@ int disk_detach(struct disk *d)
 {
 	if (d->state != XPV_CONNECTED)
 		return -ENOTCONN;
+	/* It is about to be served by other rings, and would not leave without. */
+	if (d->stopping)
+		return -EAGAIN;
 	/* A frontend that outlives its backend would else wait for it to come again. */
 	if (!node_write(XBT_NULL, d->path, "online", "0"))
 		return -EIO;

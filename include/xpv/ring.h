@@ -34,7 +34,8 @@ struct xpv_sring {
 	u32 req_event;		/* written by the backend: tell me at this req_prod */
 	u32 rsp_prod;		/* written by the backend */
 	u32 rsp_event;		/* written by the frontend: tell me at this rsp_prod */
-	u8 pad[48];
+	u8 pad[40];
+	u64 mark;		/* xpv-blkd's: it serves this ring, see journal.h; 0 in a fresh one */
 	u8 slots[];
 };
 

@@ -5,6 +5,7 @@
 #include <toolstack.h>
 
 #include <disk.h>
+#include <journal.h>
 
 #include <unistd.h>
 
@@ -387,39 +388,139 @@ static void its_sectors_stay(void **state)
 	end_all();
 }
 
-/* The guest is not the one, or its rings are not those, that a process before us served. */
+static const struct xpv_blk_req a_read = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+
+static void reads(void)
+{
+	struct front_response rsp;
+
+	front_add(&front, &a_read);
+	front_publish(&front);
+	assert_true(front_take(&front, &rsp, 1000));
+	assert_int_equal(rsp.status, XPV_BLK_OK);
+}
+
+/* A new ring, made while nobody was there, or while somebody was who did not look. */
+static void comes_anew(u32 gref, enum xpv_state seen)
+{
+	loop_reset();
+	front_make(&front, XPV_BLK_X86_64, gref, 1, 0);
+	write_number(FRONT "/ring-ref", gref);
+	write_number(FRONT "/state", seen);
+}
+
+/* Its ring is not the one that a process before us served: what that one left is not for it. */
 static void it_comes_anew_while_nobody_is_there(void **state)
 {
-	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+	static const enum xpv_state seen[] = { XPV_INITIALISED, XPV_CONNECTED };
 	struct front_response rsp;
+	struct journal *j;
+	u32 i, n;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(seen); i++) {
+		for (n = 0; n < 2; n++) {
+			connect_disk();
+			if (n)
+				reads();
+			end_daemon();
+			/* As if the only request that was ever taken had not been answered. */
+			j = journal_find("7/51712", 1, front.ring.size);
+			assert_non_null(j);
+			journal_ring(j, 0)->cons = 1;
+			journal_ring(j, 0)->entry[0].state = ENTRY_TAKEN;
+			journal_ring(j, 0)->entry[0].taken = 0;
+			journal_close(j, false);
+			comes_anew(1, seen[i]);
+			times_connected = 0;
+			fake_store_written = count_connected;
+			start_daemon();
+			goes_on();
+			assert_int_equal(times_connected, seen[i] == XPV_INITIALISED);
+			fake_store_written = NULL;
+			assert_false(front_take(&front, &rsp, 50));
+			reads();
+			assert_int_equal(state_now(), XPV_CONNECTED);
+			assert_int_equal(complaints, 0);
+			end_all();
+		}
+	}
+}
+
+/* It has been served, but what is in flight there nobody knows. */
+static void a_ring_of_unknown_past(void **state)
+{
+	char path[80];
+
+	(void)state;
+	connect_disk();
+	reads();
+	end_daemon();
+	snprintf(path, sizeof(path), "%s/7-51712.inflight", dir);
+	assert_int_equal(unlink(path), 0);
+	start_daemon();
+	wait_for(XPV_CLOSING);
+	assert_int_equal(complaints, 1);
+	end_all();
+}
+
+/* It has left and come back between two looks of ours. */
+static void it_comes_anew_unseen(void **state)
+{
+	static const enum xpv_state seen[] = { XPV_INITIALISED, XPV_CONNECTED };
 	u32 i;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < ARRAY_SIZE(seen); i++) {
 		connect_disk();
-		front_add(&front, &req);
-		front_publish(&front);
-		assert_true(front_take(&front, &rsp, 1000));
-		end_daemon();
-		front_connects();
-		if (i)
-			write_number(FRONT "/state", XPV_CONNECTED);
-		start_daemon();
-		if (i) {
-			/* It can't have come so far without us. */
-			wait_for(XPV_CLOSING);
-			assert_int_equal(complaints, 1);
-		} else {
-			goes_on();
-			wait_for(XPV_CONNECTED);
-			front_add(&front, &req);
-			front_publish(&front);
-			assert_true(front_take(&front, &rsp, 1000));
-			assert_int_equal(rsp.status, XPV_BLK_OK);
-			assert_int_equal(complaints, 0);
-		}
+		reads();
+		times_connected = 0;
+		fake_store_written = count_connected;
+		comes_anew(2, seen[i]);
+		run(50);
+		reads();
+		assert_int_equal(state_now(), XPV_CONNECTED);
+		/* Who waits for that has seen it already. */
+		assert_int_equal(times_connected, seen[i] == XPV_INITIALISED);
+		fake_store_written = NULL;
 		end_all();
 	}
+	assert_int_equal(complaints, 0);
+}
+
+/* The same while the old ring has a request in flight. */
+static void it_comes_anew_and_does_not_wait(void **state)
+{
+	struct front_response rsp;
+
+	(void)state;
+	leave_in_flight();
+	comes_anew(2, XPV_CONNECTED);
+	run(20);
+	assert_int_equal(disk_find(7, 51712)->stopping, 1);
+	front_add(&front, &a_read);
+	front_publish(&front);
+	assert_false(front_take(&front, &rsp, 50));
+	run(500);
+	assert_true(front_take(&front, &rsp, 1000));
+	assert_int_equal(rsp.status, XPV_BLK_OK);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	end_all();
+	/* Or goes away. What it had granted for what is in flight is somebody else's by now. */
+	leave_in_flight();
+	comes_anew(2, XPV_CONNECTED);
+	run(20);
+	assert_int_equal(disk_detach(disk_find(7, 51712)), -EAGAIN);
+	disk_news(disk_find(7, 51712), 1u << DISK_BROKEN);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	memset(loop_page(100), 0xaa, XPV_PAGE_SIZE);
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	assert_int_equal(((u8 *)loop_page(100))[5], 0xaa);
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	reads();
+	end_all();
 }
 
 static u32 came, last;
@@ -464,6 +565,9 @@ int main(void)
 		cmocka_unit_test_setup(it_is_told_of_the_size, fresh_store),
 		cmocka_unit_test_setup(its_sectors_stay, fresh_store),
 		cmocka_unit_test_setup(it_comes_anew_while_nobody_is_there, fresh_store),
+		cmocka_unit_test_setup(a_ring_of_unknown_past, fresh_store),
+		cmocka_unit_test_setup(it_comes_anew_unseen, fresh_store),
+		cmocka_unit_test_setup(it_comes_anew_and_does_not_wait, fresh_store),
 		cmocka_unit_test_setup(a_store_that_is_away_is_waited_for, fresh_store),
 	};
 	int failed;
