@@ -210,8 +210,9 @@ struct xpv_netfront_queue {
 
 /* The control ring. Its lock comes after RTNL, before a queue's transmit lock. */
 struct xpv_netfront_ctl {
-	struct mutex lock;		/* a question till its answer, and the page; the next three */
+	struct mutex lock;		/* questions till their answers, and the page; the next four */
 	struct xpv_ring ring;
+	long patience;			/* jiffies that who holds the lock may still wait for them */
 	bool up;			/* there is one, and whose backend answers */
 	u16 id;				/* of the next question */
 	bool leaving;			/* nobody is to wait any more */
@@ -304,10 +305,13 @@ void xpv_netfront_start_ctl(struct xpv_netfront *np);
 void xpv_netfront_stop_ctl(struct xpv_netfront *np);
 /* Give back what connect took. Stopped before. */
 void xpv_netfront_release_ctl(struct xpv_netfront *np);
+/* One holder's questions are all answered within seconds, or not at all. Sleeps. */
+void xpv_netfront_lock_ctl(struct xpv_netfront *np);
+void xpv_netfront_unlock_ctl(struct xpv_netfront *np);
 /*
  * Ask the backend, XPV_NET_CTL_* with these words; what it answers goes to *@data unless that is
  * NULL. Returns 0, what the backend says (xpv_net_take_ctl_answer()), -ENOTCONN or -ETIMEDOUT.
- * Sleeps for seconds at most; the ring's lock.
+ * Sleeps for what is left of the holder's seconds; the ring's lock.
  */
 int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c, u32 *data);
 /* The page, granted as ctl.page_ref, for what is longer; NULL without a ring. Its lock. */

@@ -9,8 +9,11 @@
 #include <linux/rtnetlink.h>
 #include <linux/wait.h>
 
-/* A backend has grants to map and CPUs to wait for, but no more. */
-#define ANSWER_TIME	(2 * HZ)
+/*
+ * To wait, for all the answers that a lock holder asks for, who may hold RTNL as well: a backend has grants
+ * to map and CPUs to wait for, but no more.
+ */
+#define ANSWER_TIME	(3 * HZ)
 
 /* No more come before its EOI. */
 static irqreturn_t event(int irq, void *arg)
@@ -39,6 +42,17 @@ static bool answered(struct xpv_netfront_ctl *ctl, const struct xpv_net_ctlreq *
 	return false;
 }
 
+void xpv_netfront_lock_ctl(struct xpv_netfront *np)
+{
+	mutex_lock(&np->ctl.lock);
+	np->ctl.patience = ANSWER_TIME;
+}
+
+void xpv_netfront_unlock_ctl(struct xpv_netfront *np)
+{
+	mutex_unlock(&np->ctl.lock);
+}
+
 int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c, u32 *data)
 {
 	struct xpv_netfront_ctl *ctl = &np->ctl;
@@ -54,8 +68,9 @@ int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c,
 	memcpy(xpv_front_next(&ctl->ring), &req, sizeof(req));
 	if (xpv_front_publish(&ctl->ring))
 		notify_remote_via_irq(ctl->irq);
-	wait_event_timeout(ctl->answered, answered(ctl, &req, data ? data : &unused, &err),
-			   ANSWER_TIME);
+	ctl->patience = wait_event_timeout(ctl->answered,
+					   answered(ctl, &req, data ? data : &unused, &err),
+					   ctl->patience);
 	if (err == -EAGAIN || err == -EPROTO)
 		ctl->up = false;
 	if (err == -EPROTO)
@@ -79,12 +94,15 @@ static void begin(struct work_struct *work)
 	bool hashes;
 	u32 i, size;
 
-	mutex_lock(&np->ctl.lock);
+	xpv_netfront_lock_ctl(np);
 	hashes = !xpv_netfront_ask_ctl(np, XPV_NET_CTL_GET_TABLE_SIZE, 0, 0, 0, &size) &&
 		 size >= XPV_NET_TABLE_SIZE;
-	for (i = 0; i < np->queues; i++)
+	xpv_netfront_unlock_ctl(np);
+	for (i = 0; i < np->queues; i++) {
+		xpv_netfront_lock_ctl(np);
 		xpv_netfront_begin_static(&np->queue[i]);
-	mutex_unlock(&np->ctl.lock);
+		xpv_netfront_unlock_ctl(np);
+	}
 	if (!hashes)
 		return;
 	/* If the hash is wanted, that has it set. */

@@ -105,9 +105,9 @@ static int switch_on(struct xpv_netfront *np)
 	if (!h)
 		return -ENOMEM;
 	xpv_toeplitz_init(&h->key, np->hash_key, sizeof(np->hash_key));
-	mutex_lock(&np->ctl.lock);
+	xpv_netfront_lock_ctl(np);
 	err = tell(np, &h->types);
-	mutex_unlock(&np->ctl.lock);
+	xpv_netfront_unlock_ctl(np);
 	if (err) {
 		kfree(h);
 		return err;
@@ -122,10 +122,10 @@ int xpv_netfront_set_hash(struct xpv_netfront *np, bool on)
 	if (on)
 		return switch_on(np);
 	replace(np, NULL);
-	mutex_lock(&np->ctl.lock);
+	xpv_netfront_lock_ctl(np);
 	/* Without a connection nobody has to know. */
 	xpv_netfront_ask_ctl(np, XPV_NET_CTL_SET_ALGORITHM, XPV_NET_ALGORITHM_NONE, 0, 0, NULL);
-	mutex_unlock(&np->ctl.lock);
+	xpv_netfront_unlock_ctl(np);
 	return 0;
 }
 
