@@ -264,6 +264,19 @@ void rogue_grab(struct rogue *r, u32 gref)
 		die(r, "grant %u: %s", gref, strerror(errno));
 }
 
+void rogue_look_clean(struct rogue *r, u32 gref)
+{
+	const u8 *page = map(r, 1, &gref, PROT_READ);
+	u32 i;
+
+	if (!page)
+		die(r, "grant %u: %s", gref, strerror(errno));
+	for (i = 0; i < XPV_PAGE_SIZE; i++)
+		if (page[i])
+			die(r, "grant %u shows what was in its page before: byte %u is %02x", gref, i, page[i]);
+	unmap_last();
+}
+
 void rogue_drop(struct rogue *r, bool all)
 {
 	if (all) {

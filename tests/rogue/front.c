@@ -200,6 +200,11 @@ void rogue_grab(struct rogue *r, u32 gref)
 	die(r, "a frontend has no grant %u to map", gref);
 }
 
+void rogue_look_clean(struct rogue *r, u32 gref)
+{
+	die(r, "a frontend has no grant %u to look at", gref);
+}
+
 void rogue_drop(struct rogue *r, bool all)
 {
 	die(r, "a frontend has nothing mapped%s", all ? " at all" : "");

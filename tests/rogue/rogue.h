@@ -153,6 +153,8 @@ void rogue_connect(struct rogue *r);
 bool rogue_symbol(struct rogue *r, const char *name, u64 *value);
 /* Map the victim's page behind @gref and keep it until the close. */
 void rogue_grab(struct rogue *r, u32 gref);
+/* The victim's page behind @gref has to be zeroes. */
+void rogue_look_clean(struct rogue *r, u32 gref);
 /* Unmap the page that was grabbed last, or @all there is, rings too. */
 void rogue_drop(struct rogue *r, bool all);
 /* Rings, channel and pages back, Closed said. May be called in any state. */

@@ -26,6 +26,7 @@
  *   serve MS           (back) answer everything as an honest backend would,
  *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
+ *   clean EXPR         (back) the page of this grant has to be zeroes
  *   drop [all]         (back) unmap the page that was grabbed last, or all of them and the rings
  *   table EXPR FIELD=EXPR...  (front) so many segments, or a vif's grants, into the page named table
  *   entry EXPR FIELD=EXPR...  (front) write this one of them alone
@@ -419,8 +420,8 @@ static void statement(struct rogue *r, char **word)
 		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 }, { "return", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
-		{ "take", 0 }, { "try", 1 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "drop", 0 }, { "table", 1 },
-		{ "entry", 2 }, { "see", 2 }, { "ctl", 0 },
+		{ "take", 0 }, { "try", 1 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "clean", 1 }, { "drop", 0 },
+		{ "table", 1 }, { "entry", 2 }, { "see", 2 }, { "ctl", 0 },
 		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "random", 2 }, { "repeat", 2 },
 	};
 	const char *verb = *word++;
@@ -487,6 +488,8 @@ static void statement(struct rogue *r, char **word)
 			script.refused |= 1u << (expr(r, *word) & 31);
 	} else if (!strcmp(verb, "grab")) {
 		rogue_grab(r, expr(r, word[0]));
+	} else if (!strcmp(verb, "clean")) {
+		rogue_look_clean(r, expr(r, word[0]));
 	} else if (!strcmp(verb, "drop")) {
 		rogue_drop(r, words && !strcmp(word[0], "all"));
 	} else if (!strcmp(verb, "table")) {

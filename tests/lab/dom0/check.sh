@@ -4,6 +4,8 @@
 # that a pattern in $LAB_TESTS matches, where that is set.
 # shellcheck source=tests/lab/dom0/lib.sh
 . /run/lab/dom0/lib.sh
+# What the guest's kernel does not clear, a driver has to.
+GUEST_CMDLINE=init_on_alloc=0
 # shellcheck source=tests/lab/dom0/debug.sh
 . /run/lab/dom0/debug.sh
 # shellcheck source=tests/lab/dom0/rogue.sh

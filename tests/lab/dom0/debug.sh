@@ -5,7 +5,7 @@
 debugging() { [ -n "${DEBUG_KERNEL-}" ]; }
 
 # The guest's console is its log: it outlives the guest, and nobody clears it.
-! debugging || GUEST_MEMORY=768 GUEST_CMDLINE='loglevel=7 kasan_multi_shot'
+! debugging || GUEST_MEMORY=768 GUEST_CMDLINE+=' loglevel=7 kasan_multi_shot'
 
 # As standard input has it: all since the first mark, other than what rogues make Xen's part say.
 nothing_told() {
