@@ -16,11 +16,12 @@
 #ifndef XPV_NETBACK_H
 #define XPV_NETBACK_H
 
+#include <linux/hash.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/rculist.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 #include <xen/xenbus.h>
 
 #include <xpv/grant.h>
@@ -82,10 +83,14 @@ struct xpv_netback_sum {
 
 /* A page of the guest's that stays mapped. */
 struct xpv_netback_static {
+	struct hlist_node node;		/* of its bucket, by gref */
 	struct xpv_mapping map;
-	void *mem;
+	void *mem;			/* NULL until it is mapped */
 	bool readonly;
 };
+
+/* One bucket and more for each that a queue may have by default. */
+#define XPV_NETBACK_STATIC_BITS	10
 
 /* The control ring of a guest that has one. All of it its work's alone, while that may run. */
 struct xpv_netback_ctl {
@@ -110,8 +115,9 @@ struct xpv_netback_queue {
 	struct xpv_netback *vif;
 	u32 id;				/* also of the netdev's queue */
 	/* The control ring's work changes these two; both directions look, with softirqs off. */
-	struct xarray grefs;		/* struct xpv_netback_static, by gref */
+	struct hlist_head grefs[1 << XPV_NETBACK_STATIC_BITS];
 	u32 statics;			/* entries of that */
+	u32 seed;			/* of the hash: no guest chooses who shares a bucket */
 	unsigned long events;		/* XPV_NETBACK_*_EVENT; atomic */
 	int tx_irq;			/* 0: not bound; the same as rx_irq if the guest has one channel */
 	int rx_irq;
@@ -283,13 +289,26 @@ u32 xpv_netback_change_grefs(struct xpv_netback *vif, const struct xpv_net_ctlre
 /* Unmap all of @q, which is down. No control ring's work runs, but the ring is still there. */
 void xpv_netback_drop_grefs(struct xpv_netback_queue *q);
 
+static inline struct hlist_head *xpv_netback_bucket(struct xpv_netback_queue *q, u32 gref)
+{
+	return &q->grefs[hash_32(gref ^ q->seed, XPV_NETBACK_STATIC_BITS)];
+}
+
 /*
  * The page of @gref if it stays mapped, else NULL. Softirqs are off, and it is not used any more
  * when they are on again.
  */
 static inline struct xpv_netback_static *xpv_netback_find(struct xpv_netback_queue *q, u32 gref)
 {
-	return READ_ONCE(q->statics) ? xa_load(&q->grefs, gref) : NULL;
+	struct xpv_netback_static *s;
+
+	if (!READ_ONCE(q->statics))
+		return NULL;
+	hlist_for_each_entry_rcu(s, xpv_netback_bucket(q, gref), node, rcu_read_lock_bh_held())
+		if (s->map.gref == gref)
+			/* Pairs with the release in add(): it is mapped. */
+			return smp_load_acquire(&s->mem) ? s : NULL;
+	return NULL;
 }
 
 /* netback_ethtool.c APIs: */

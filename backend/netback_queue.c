@@ -3,6 +3,7 @@
 #include "netback.h"
 
 #include <linux/interrupt.h>
+#include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <xen/events.h>
@@ -138,7 +139,7 @@ static struct xpv_netback_queue *make_queue(struct xpv_netback *vif, u32 id)
 	u64_stats_init(&q->from_guest.syncp);
 	u64_stats_init(&q->to_guest.syncp);
 	xpv_moderation_init(&q->moderation, &vif->coalesce, &q->napi);
-	xa_init(&q->grefs);
+	q->seed = get_random_u32();
 	xpv_netback_init_tx(q);
 	xpv_netback_init_rx(q);
 	return q;

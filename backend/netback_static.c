@@ -26,23 +26,32 @@
  */
 #include "netback.h"
 
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+/* The one of @gref, mapped or not. The table changes by the caller alone. */
+static struct xpv_netback_static *look_up(struct xpv_netback_queue *q, u32 gref)
+{
+	struct xpv_netback_static *s;
+
+	hlist_for_each_entry(s, xpv_netback_bucket(q, gref), node)
+		if (s->map.gref == gref)
+			return s;
+	return NULL;
+}
+
+/* Nobody finds it before it is mapped. */
 static struct xpv_netback_static *reserve(struct xpv_netback_queue *q, u32 gref)
 {
 	struct xpv_netback_static *s;
 
-	/* The place alone: nobody finds anything there before it is mapped. */
-	if (xa_insert(&q->grefs, gref, NULL, GFP_KERNEL))
+	if (look_up(q, gref))
 		return NULL;
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
-	if (!s) {
-		xa_release(&q->grefs, gref);
+	if (!s)
 		return NULL;
-	}
 	s->map.gref = gref;
 	s->map.handle = XPV_NO_HANDLE;
+	hlist_add_head_rcu(&s->node, xpv_netback_bucket(q, gref));
 	return s;
 }
 
@@ -68,6 +77,15 @@ static void destroy(struct xpv_netback_ctl *ctl, u32 n)
 		kfree(ctl->lot[i]);
 }
 
+/* The same of those that are out of the table: who found one did so with softirqs off, and is done with it then. */
+static void destroy_unseen(struct xpv_netback_ctl *ctl, u32 n)
+{
+	if (!n)
+		return;
+	synchronize_net();
+	destroy(ctl, n);
+}
+
 /* Map lot[]. Returns 0, or an error and some of them are. */
 static int map(struct xpv_netback_ctl *ctl, u32 n)
 {
@@ -82,7 +100,6 @@ static int map(struct xpv_netback_ctl *ctl, u32 n)
 	for (i = 0; i < n && !err; i++) {
 		struct xpv_netback_static *s = ctl->lot[i];
 
-		s->mem = page_address(s->map.page);
 		xpv_batch_add_map(&ctl->batch, &s->map, s->readonly);
 		if (xpv_batch_full(&ctl->batch))
 			err = xpv_batch_map(&ctl->batch);
@@ -105,19 +122,16 @@ static u32 add(struct xpv_netback_queue *q, const struct xpv_net_gref *list, u32
 	}
 	if (map(ctl, n))
 		goto err_reserved;
-	/* Senders and NAPI may find them from here on; no memory is needed for it. */
+	/* Senders and NAPI may find them from here on. Pairs with the acquire in xpv_netback_find(). */
 	for (i = 0; i < n; i++)
-		xa_store(&q->grefs, list[i].gref, ctl->lot[i], GFP_KERNEL);
+		smp_store_release(&ctl->lot[i]->mem, page_address(ctl->lot[i]->map.page));
 	WRITE_ONCE(q->statics, q->statics + n);
 	return XPV_NET_CTL_SUCCESS;
 
 err_reserved:
 	for (i = 0; i < done; i++)
-		xa_release(&q->grefs, list[i].gref);
-	destroy(ctl, done);
-	/* The table's nodes for far apart grants are many, and freed no sooner than this. */
-	if (done)
-		synchronize_net();
+		hlist_del_rcu(&ctl->lot[i]->node);
+	destroy_unseen(ctl, done);
 	return XPV_NET_CTL_INVALID;
 }
 
@@ -128,18 +142,16 @@ static u32 delete(struct xpv_netback_queue *q, struct xpv_net_gref *list, u32 n)
 	u32 i, found = 0;
 
 	for (i = 0; i < n; i++) {
-		struct xpv_netback_static *s = xa_erase(&q->grefs, list[i].gref);
+		struct xpv_netback_static *s = look_up(q, list[i].gref);
 
 		list[i].status = s ? XPV_NET_CTL_SUCCESS : XPV_NET_CTL_INVALID;
-		if (s)
-			ctl->lot[found++] = s;
+		if (!s)
+			continue;
+		hlist_del_rcu(&s->node);
+		ctl->lot[found++] = s;
 	}
-	if (!found)
-		return 0;
 	WRITE_ONCE(q->statics, q->statics - found);
-	/* Who found one of them did so with softirqs off, and is done with it then. */
-	synchronize_net();
-	destroy(ctl, found);
+	destroy_unseen(ctl, found);
 	return found;
 }
 
@@ -147,18 +159,20 @@ void xpv_netback_drop_grefs(struct xpv_netback_queue *q)
 {
 	struct xpv_netback_ctl *ctl = q->vif->ctl;
 	struct xpv_netback_static *s;
-	unsigned long gref;
-	u32 n = 0;
+	struct hlist_node *next;
+	u32 i, n = 0;
 
-	xa_for_each(&q->grefs, gref, s) {
-		ctl->lot[n++] = s;
-		if (n == ARRAY_SIZE(ctl->lot)) {
+	for (i = 0; i < ARRAY_SIZE(q->grefs); i++) {
+		hlist_for_each_entry_safe(s, next, &q->grefs[i], node) {
+			hlist_del(&s->node);
+			ctl->lot[n++] = s;
+			if (n < ARRAY_SIZE(ctl->lot))
+				continue;
 			destroy(ctl, n);
 			n = 0;
 		}
 	}
 	destroy(ctl, n);
-	xa_destroy(&q->grefs);
 	q->statics = 0;
 }
 
