@@ -41,7 +41,7 @@ help:
 	@echo 'make install [KDIR=...]  install them, and keep the in-tree drivers from loading'
 	@echo 'make user                libxpvring.a, xpv-blkd and xpv-blkctl'
 	@echo 'make install-blkd        install the userspace block backend, its tool, script and service'
-	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk]'
+	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk|blkd]'
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
 	@echo 'make check               every test (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'

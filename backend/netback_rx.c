@@ -24,7 +24,7 @@
 
 static unsigned int rx_drain_timeout_msecs = 10000;
 module_param(rx_drain_timeout_msecs, uint, 0644);
-MODULE_PARM_DESC(rx_drain_timeout_msecs, "How long a guest may post no buffers before its packets are dropped, in ms (default: 10000)");
+MODULE_PARM_DESC(rx_drain_timeout_msecs, "How long a guest may post too few buffers for a packet before its packets are dropped, in ms (default: 10000; of a guest that does not tell when it posts: 30)");
 
 static unsigned int rx_stall_timeout_msecs = 60000;
 module_param(rx_stall_timeout_msecs, uint, 0644);

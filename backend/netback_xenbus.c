@@ -21,7 +21,7 @@
 
 static bool provides_xdp_headroom = true;
 module_param(provides_xdp_headroom, bool, 0644);
-MODULE_PARM_DESC(provides_xdp_headroom, "Leave room in front of packets for guests' XDP programs, if they ask for it? For new connections (default: yes)");
+MODULE_PARM_DESC(provides_xdp_headroom, "Leave room in front of packets for guests' XDP programs, if they ask for it? For new interfaces (default: yes)");
 
 static const struct {
 	const char *name;

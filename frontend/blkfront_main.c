@@ -16,27 +16,27 @@
 
 unsigned int xpv_blkfront_max_queues;
 module_param_named(max_queues, xpv_blkfront_max_queues, uint, 0444);
-MODULE_PARM_DESC(max_queues, "Most rings of a disk, each a hardware queue (0: one for each CPU, up to 4)");
+MODULE_PARM_DESC(max_queues, "Most rings of a disk, each a hardware queue, at most one for each CPU (default 0: one for each CPU, up to 4)");
 
 unsigned int xpv_blkfront_poll_queues;
 module_param_named(poll_queues, xpv_blkfront_poll_queues, uint, 0444);
-MODULE_PARM_DESC(poll_queues, "Rings for polled I/O, on top of max_queues if the backend takes so many (0: none)");
+MODULE_PARM_DESC(poll_queues, "Rings for polled I/O, on top of max_queues if the backend takes so many, else instead of others (default 0)");
 
 unsigned int xpv_blkfront_max_order = 2;
 module_param_named(max_ring_page_order, xpv_blkfront_max_order, uint, 0444);
-MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages (0 to 4)");
+MODULE_PARM_DESC(max_ring_page_order, "Largest ring, as the power of two of its pages, 0 to 4 (default 2)");
 
 unsigned int xpv_blkfront_max_segs = 32;
 module_param_named(max_indirect_segments, xpv_blkfront_max_segs, uint, 0644);
-MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request (11 to 256; new connections)");
+MODULE_PARM_DESC(max_indirect_segments, "Most segments of 4 KiB in one request, 11 to 256, for new connections (default 32)");
 
 bool xpv_blkfront_persistent = true;
 module_param_named(feature_persistent, xpv_blkfront_persistent, bool, 0644);
-MODULE_PARM_DESC(feature_persistent, "Offer backends to keep grants mapped (new connections)");
+MODULE_PARM_DESC(feature_persistent, "Offer backends to keep grants mapped, for new connections (default Y)");
 
 bool xpv_blkfront_trusted = true;
 module_param_named(trusted, xpv_blkfront_trusted, bool, 0644);
-MODULE_PARM_DESC(trusted, "Backends may see memory other than the data (new connections)");
+MODULE_PARM_DESC(trusted, "Backends may see memory other than the data, for new connections (default Y, unless the toolstack denies it)");
 
 #define XVD_MAJOR	XENVBD_MAJOR
 #define XVD_MINORS	16u		/* of a disk with an old number */

@@ -12,7 +12,7 @@
 
 static bool trusted = true;
 module_param(trusted, bool, 0644);
-MODULE_PARM_DESC(trusted, "May backends see what lies beside the data they are sent? (default: yes, unless the toolstack denies it)");
+MODULE_PARM_DESC(trusted, "May backends see what lies beside the data they are sent? For new connections (default: yes, unless the toolstack denies it)");
 
 static unsigned int max_queues;
 module_param(max_queues, uint, 0644);

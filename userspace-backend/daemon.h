@@ -101,7 +101,7 @@ void loop_end(void);
 
 /* Counted by the workers, for reading at any time. */
 struct disk_stats {
-	u64 reads, writes, flushes, discards;	/* requests taken */
+	u64 reads, writes, flushes, discards;	/* requests that were in order */
 	u64 read_sectors, write_sectors;	/* of 512 bytes */
 	u64 errors;				/* answered with an error */
 	u64 waits;				/* times that there was no memory for one */

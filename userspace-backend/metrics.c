@@ -21,7 +21,7 @@ static const struct line {
 	unsigned int times;
 } lines[] = {
 #define OF(field, times) STATS, offsetof(struct disk_stats, field), times
-	{ "xpv_blkd_requests", "counter", NULL, "Requests taken from the guest.", "op=\"read\"", OF(reads, 1) },
+	{ "xpv_blkd_requests", "counter", NULL, "Requests of the guest that were in order.", "op=\"read\"", OF(reads, 1) },
 	{ NULL, NULL, NULL, NULL, "op=\"write\"", OF(writes, 1) },
 	{ NULL, NULL, NULL, NULL, "op=\"flush\"", OF(flushes, 1) },
 	{ NULL, NULL, NULL, NULL, "op=\"discard\"", OF(discards, 1) },

@@ -5,7 +5,7 @@
  *
  * Sectors are 512 bytes everywhere on the ring, whatever the device's own size.
  *
- * A slot's bytes are copied once out of the ring (xpv_ring_copy()), decoded
+ * What counts of a slot is copied once out of the ring, decoded (xpv_blk_take())
  * into struct xpv_blk_req, checked by xpv_blk_check(), and then trusted. Pure functions,
  * any context.
  */

@@ -146,8 +146,8 @@ struct xpv_cached {
 };
 
 /*
- * Grants kept mapped, found by gref. It never grows past its capacity: when that is
- * reached and all are pinned, a request does without. Order of use is kept, so that the
+ * Grants kept mapped, found by gref. It never grows past its capacity, nor a bucket past its
+ * depth: a request then does without. Order of use is kept, so that the
  * least recently used are given up first.
  */
 struct xpv_cache {

@@ -176,7 +176,7 @@ void xpv_net_answer_tx(struct xpv_ring *ring, const struct xpv_net_txpkt *pkt, s
 struct xpv_net_rxpkt {
 	u32 slots;		/* ring slots it takes, extras included */
 	u32 frags;		/* data responses in frag[] */
-	u32 size;		/* bytes, the sum of frag[].status */
+	u32 size;		/* bytes, the sum of frag[].size */
 	u32 first;		/* ring index of the first slot */
 	int error;		/* 0, or why the packet is to be dropped though the ring is well */
 	u8 gso_type;

@@ -12,8 +12,8 @@
  * consumer; a struct xpv_ring is private to one end and is not locked: the
  * caller serialises everything that takes it non-const.
  *
- * Every read of shared memory is of an index, an event or one slot copied
- * whole. What the other end says is checked against what this end knows, and
+ * Every read of shared memory is of an index, an event or what counts of one slot,
+ * copied once. What the other end says is checked against what this end knows, and
  * an impossible index makes the ring broken: for good, and without a word. A
  * broken ring offers no work and asks for no notification; the caller tests
  * xpv_ring_broken() once per pass and closes the device.

@@ -16,7 +16,7 @@ dom0_packages=(
 	fio iperf3 tcpdump strace
 )
 guest_programs=(fio iperf3 ip ethtool xenstore-read xenstore-write xenstore-watch xenstore-ls xenstore-rm)
-guest_modules=(xen-blkfront xen-netfront null_blk xen-gntalloc xen-evtchn)
+guest_modules=(xen-blkfront xen-netfront null_blk xen-gntalloc xen-evtchn netconsole)
 boot_modules=(virtio_pci virtio_blk ext4)
 
 # modules ROOT DESTINATION NAME...: copies the modules and all they depend on,

@@ -357,7 +357,7 @@ pairing() {
 			[ "$back" != blkd ] || blkd_long_tests
 			[ "$back" != xpv ] || blkback_tests
 			[ "$front" != xpv ] || [ "$back" = qdisk ] || blkfront_tests
-			[ "$2:$3" != xpv:xpv ] || endure_disks
+			[ "$2:$3" != xpv:xpv ] || { endure_nets; endure_disks; }
 		fi
 		# In-tree blkfront never asks for Initialising, so its disk stays closed.
 		if [ "$front" = xpv ]; then

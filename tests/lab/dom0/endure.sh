@@ -70,6 +70,46 @@ disks_at_once() {
 	nothing_grew $before && return $status
 }
 
+# Pings come to it for as long as it is there, so that each goes while it is in use.
+net_cycles() {
+	local i pings before=$lab/out/held status=0
+	ping -q -f -w $load_limit 10.0.1.2 >/dev/null 2>&1 3>&- &
+	pings=$!
+	net_job 0 || return
+	for ((i = 0; i < cycles; i++)); do
+		[ $i != 20 ] || held >$before
+		attach_net >>$lab/out/xl.log 2>&1 || { echo "cycle $i: the interface does not come"; status=1; break; }
+		[ $((i % 4)) = 0 ] || sleep 0.$((i % 4))
+		detach_net >>$lab/out/xl.log 2>&1 || { echo "cycle $i: it does not go"; status=1; break; }
+	done
+	kill $pings
+	wait $pings
+	[ $status = 1 ] || { guest_load_runs net && net_moves 0 && nothing_grew $before; } || status=1
+	net_job_stop || { echo "iperf3 hangs"; return 1; }
+	return $status
+}
+
+# A million packets and more, half of them each way, of a length that takes a page.
+net_million() {
+	local before=$lab/out/held stat=/sys/class/net/vif$domid.0/statistics from to way round
+	for round in {0..40}; do
+		# The first ones fill what the kernel keeps.
+		[ "$round" != 2 ] || { held >$before && from=$(cat $stat/rx_packets) to=$(cat $stat/tx_packets); } || return
+		for way in '' -R; do
+			guest "iperf3 -c 10.0.0.1 -u -l 1000 -b 0 -t 8 $way" >/dev/null || { echo "iperf3 failed"; return 1; }
+		done
+		[ "$round" -lt 2 ] || [ $(($(cat $stat/rx_packets) - from)) -lt 500000 ] || [ $(($(cat $stat/tx_packets) - to)) -lt 500000 ] || break
+	done
+	echo "$(($(cat $stat/rx_packets) - from)) packets from the guest and $(($(cat $stat/tx_packets) - to)) to it"
+	[ "$round" -lt 40 ] || return
+	nothing_grew $before
+}
+
+endure_nets() {
+	verdict net-million net_million
+	verdict net-cycles net_cycles
+}
+
 endure_disks() {
 	verdict disks-at-once disks_at_once
 	verdict disk-cycles disk_cycles

@@ -519,9 +519,27 @@ frames_of() {
 	done
 }
 
+# netpoll sends with interrupts off: the kernel's log, from the guest to dom0 and the other way. Nobody
+# reads it, which is what counts it.
+unread() { awk '/^Udp: [0-9]/ { print $3 }' /proc/net/snmp; }
+net_netpoll() {
+	local name before log='for i in $(seq 500); do echo "<1>netpoll $i" >/dev/kmsg; done'
+	name=$(guest 'ls /sys/bus/xen/devices/vif-0/net') && before=$(unread) || return
+	guest "cd /lib/modules && for f in \$(cat netconsole.order); do
+			insmod \$f \$([ \$f != netconsole.ko ] || echo netconsole=@10.0.0.2/$name,6666@10.0.0.1/$(cat /sys/class/net/xenbr0/address)) || exit
+		done; $log; rmmod netconsole; sleep 1" || { echo "the guest has no netconsole"; return 1; }
+	[ $(($(unread) - before)) -ge 400 ] || { echo "$(($(unread) - before)) of 500 lines came from the guest"; return 1; }
+	before=$(guest "$(declare -f unread); unread") || return
+	modprobe netconsole "netconsole=@10.0.0.1/xenbr0,6666@10.0.0.2/$(guest "cat /sys/class/net/$name/address")" || { echo "dom0 has no netconsole"; return 1; }
+	bash -c "$log"
+	modprobe -r netconsole
+	guest "$(declare -f unread); n=\$((\$(unread) - $before)); [ \$n -ge 400 ] || { echo \$n of 500 lines came to the guest; exit 1; }"
+}
+
 net_features() {
 	verdict net-queues net_queues
 	verdict net-mtu net_mtu
+	verdict net-netpoll net_netpoll
 	verdict net-back-reload net_back_reload
 	[ -z "${LAB_LONG-}" ] || net_features_long
 	queues 1 1 >/dev/null
