@@ -36,7 +36,7 @@ payload() {
 	# The userspace backend, its tool and its script.
 	if [ -n "${LAB_BLKD-}" ]; then
 		mkdir "$p/blkd"
-		cp "$top"/build/xpv-blk{d,ctl} "$top/userspace-backend/block-xpv" "$p/blkd/"
+		cp "$top"/build/xpv-blk{d,ctl} "$top"/userspace-backend/{block-xpv,xpv-blkd.service} "$p/blkd/"
 	fi
 	cp "$lab"/guest/* "$p/overlay/xpv/"
 	ln -s xpv/init "$p/overlay/init"

@@ -34,20 +34,68 @@ kill_blkd() {
 	start_blkd
 }
 
-# What was written is verified while the backend is killed over and over.
-blkd_outlived() { # SIGNAL
-	local GUEST_LIMIT=180 i
+# What was written is verified while COMMAND does something to the backend.
+outlived() { # COMMAND...
+	local GUEST_LIMIT=180
 	guest_load verify "fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --iodepth=32 --bs=4k --size=8m \
 		--rw=randrw --verify=crc32c --verify_fatal=1 --verify_state_save=0 --time_based --runtime=$load_limit --rate_iops=400" || return
-	for i in 1 2 3 4; do
-		sleep 2
-		kill_blkd "$1" || return
-	done
+	"$@" || return
 	sleep 3
 	guest_load_runs verify || { guest 'tail -n 3 /tmp/verify.log'; echo "fio ended"; return 1; }
 	guest_load_stop verify || { echo "fio hangs"; return 1; }
 	guest 'grep -q "err= 0" /tmp/verify.log' || { echo "fio had errors"; return 1; }
 	VERIFY_SIZE=4m guest_verify xvdb randwrite 4k || { echo "fio's verification failed afterwards"; return 1; }
+}
+
+blkd_killed() { # SIGNAL
+	local i
+	for i in 1 2 3 4; do
+		sleep 2
+		kill_blkd "$1" || return
+	done
+}
+
+# --- as systemd runs it, which is PID 1 of a namespace with nothing but the service ---
+
+in_systemd() { nsenter -t "$systemd" --pid --mount "$@"; }
+service_pid() { in_systemd systemctl show -P MainPID xpv-blkd; }
+
+begin_systemd() {
+	local drop_in=/run/systemd/system/xpv-blkd.service.d
+	install -m 644 -t /usr/lib/systemd/system $lab/blkd/xpv-blkd.service && mkdir -p $drop_in || return
+	# Nothing else of a system is there; the watchdog is not waited for a minute.
+	printf '%s\n' '[Unit]' DefaultDependencies=no '[Service]' WatchdogSec=$((5 * slow)) \
+		"StandardOutput=append:$lab/out/blkd.log" StandardError=inherit >$drop_in/lab.conf
+	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup || return
+	unshare --pid --fork --mount --propagation private sh -c 'mount -t proc proc /proc && mount -t xenfs xenfs /proc/xen &&
+		container=lab exec /usr/lib/systemd/systemd --unit=xpv-blkd.service' >$lab/out/systemd.log 2>&1 </dev/null 3>&- &
+	until_ok 20 pgrep -P $! || { cat $lab/out/systemd.log; return 1; }
+	systemd=$(pgrep -P $!)
+	until_ok 60 in_systemd systemctl -q is-active xpv-blkd
+}
+
+# another_than PID: the service has been started again, and said that it is ready.
+another_than() { [ "$(service_pid)" != "$1" ] && in_systemd systemctl -q is-active xpv-blkd; }
+
+service_cared_for() {
+	local what pid
+	for what in 'systemctl restart xpv-blkd' 'kill -KILL' 'kill -STOP'; do
+		sleep 2
+		pid=$(service_pid)
+		[ "${what% *}" = kill ] && what+=" $pid"
+		# shellcheck disable=SC2086
+		in_systemd $what && until_ok 40 another_than "$pid" || { echo "after $what nobody serves"; return 1; }
+	done
+	in_systemd systemctl reload xpv-blkd && in_systemd systemctl -q is-active xpv-blkd
+}
+
+blkd_service() {
+	local status=0
+	stop_blkd || return
+	begin_systemd && outlived service_cared_for && in_systemd systemctl stop xpv-blkd || status=1
+	[ $status = 0 ] || in_systemd systemctl --no-pager status xpv-blkd
+	kill -KILL "$systemd"
+	start_blkd && blkd_serves && return $status
 }
 
 # The disk is attached while nobody serves, and taken up when somebody does.
@@ -484,7 +532,7 @@ blkd_firmware_boots() {
 blkd_no_server() { ! pgrep qemu-nbd; }
 
 blkd_tests() {
-	verdict blkd-killed blkd_outlived KILL
+	verdict blkd-killed outlived blkd_killed KILL
 	verdict blkd-no-target blkd_no_target
 	verdict blkd-seen blkd_seen
 	verdict blkd-xentop blkd_xentop
@@ -492,7 +540,8 @@ blkd_tests() {
 }
 
 blkd_long_tests() {
-	verdict blkd-restarted blkd_outlived TERM
+	verdict blkd-restarted outlived blkd_killed TERM
+	verdict blkd-service blkd_service
 	verdict blkd-late blkd_late
 	verdict blkd-in-use blkd_in_use
 	verdict blkd-tapback blkd_tapback

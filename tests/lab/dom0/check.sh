@@ -190,6 +190,19 @@ net_job_stop() {
 	return $status
 }
 
+# xentop, as it is, counts what the guest reads and what its interface carries.
+seen_by_xentop() {
+	local stat=/sys/class/net/vif$domid.0/statistics reads rx tx
+	guest 'dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=100 2>/dev/null; ping -q -c 3 10.0.0.1 >/dev/null' || return
+	rx=$(cat $stat/rx_bytes) tx=$(cat $stat/tx_bytes)
+	xentop -b -x -n -i 1 | tee $lab/out/xentop
+	reads=$(awk '$1 == "VBD" && $3 ~ /51728/ { for (i = 1; i <= NF; i++) if ($i == "RD:") print $(i + 1) }' $lab/out/xentop | tr -d ,)
+	[ -n "$reads" ] && [ "$reads" = "$(cat "/sys/bus/xen-backend/devices/vbd-$domid-51728/statistics/rd_req")" ] ||
+		{ echo "xentop shows ${reads:-no} reads"; return 1; }
+	sed 's/[,:]/ /g' $lab/out/xentop | awk -v a="$rx" -v b="$tx" '$1 == "Net0" { for (i = 2; i <= NF; i++) if ($i ~ /bytes$/) n[++k] = $i + 0 }
+		END { exit !((n[1] >= a && n[2] >= b) || (n[1] >= b && n[2] >= a)) }' || { echo "xentop does not show $rx and $tx bytes"; return 1; }
+}
+
 # --- coming and going, under load ---
 
 attach_disk() {
@@ -336,6 +349,7 @@ pairing() {
 		verdict net-ping net_ping 0
 		# Their vif is a kernel's, which other pairings try.
 		[[ $back = @(qdisk|blkd) ]] || net_tests
+		[ "$back" != xpv ] || verdict xentop seen_by_xentop
 		if in_depth || [ "$back" = blkd ]; then
 			verdict attach-under-load attach_under_load
 			verdict detach-busy-disk detach_busy_disk

@@ -72,20 +72,19 @@ disks_at_once() {
 	nothing_grew $before && return $status
 }
 
-# Pings come to it for as long as it is there, so that each goes while it is in use.
+# Somebody sends to whatever interface is there, so that each goes while it is in use.
+pinger='while :; do ping -q -c 50 -s 5000 -i 0.01 -W 1 10.0.1.1; sleep 0.05; done >/dev/null 2>&1'
+
 net_cycles() {
-	local i pings before=$lab/out/held status=0
-	ping -q -f -w $load_limit 10.0.1.2 >/dev/null 2>&1 3>&- &
-	pings=$!
-	net_job 0 || return
+	local i before=$lab/out/held status=0
+	net_job 0 && guest_load pinger "$pinger" || return
 	for ((i = 0; i < cycles; i++)); do
 		[ $i != 20 ] || held >$before
 		attach_net >>$lab/out/xl.log 2>&1 || { echo "cycle $i: the interface does not come"; status=1; break; }
 		[ $((i % 4)) = 0 ] || sleep 0.$((i % 4))
 		detach_net >>$lab/out/xl.log 2>&1 || { echo "cycle $i: it does not go"; status=1; break; }
 	done
-	kill $pings
-	wait $pings
+	guest_load_stop pinger
 	[ $status = 1 ] || { guest_load_runs net && net_moves 0 && nothing_grew $before; } || status=1
 	net_job_stop || { echo "iperf3 hangs"; return 1; }
 	return $status
