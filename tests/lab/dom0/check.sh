@@ -288,7 +288,7 @@ kernel_logs() {
 	dom0_log_clean || return
 	# A guest that was destroyed has left its console.
 	if [ -z "$domid" ]; then
-		! tr -d '\r' <$lab/out/guest/guest-guest.log | sed '1,/lab: modules under test/d' | grep -aE "$bad_log"
+		! tr -d '\r' <$lab/out/guest/guest-guest.log | sed "1,/lab: modules under test/d;$not_ours" | grep -aE "$bad_log"
 	else
 		guest_log_clean
 	fi
