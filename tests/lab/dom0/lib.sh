@@ -261,7 +261,7 @@ log_since_mark() { dmesg | tac | sed '/lab: modules under test/q' | tac; }
 # A kernel that was refused memory for part of an interrupt's folder (fault.sh) says so when it removes it.
 not_ours='/WARNING:.* remove_proc_entry/,/end trace/d'
 dom0_log_clean() { ! log_since_mark | sed "$not_ours" | grep -E "$bad_log"; }
-guest_log_clean() { ! guest "dmesg | sed '1,/lab: modules under test/d;$not_ours' | grep -E '$bad_log'"; }
+guest_log_clean() { guest "! dmesg | sed '1,/lab: modules under test/d;$not_ours' | grep -E '$bad_log'"; }
 
 # The hypervisor's own list of grants in use.
 grants() {
