@@ -247,18 +247,24 @@ attack_backends() {
 }
 
 # The interface is brought up whenever there is one, so that the guest sends.
-attack_frontends() {
+# Interfaces that rogues make may have two queues, and are used.
+victims_up() {
 	queues 1 2
-	guest 'echo 1 >/sys/bus/xen/drivers_autoprobe
-		(while sleep 0.2; do for d in /sys/bus/xen/devices/vif-??*/net/*; do ip link set ${d##*/} up; done; done) >/dev/null 2>&1 &
+	guest '(while sleep 0.2; do for d in /sys/bus/xen/devices/vif-??*/net/*; do ip link set ${d##*/} up; done; done) >/dev/null 2>&1 &
 		echo $! >/tmp/up.pid'
+}
+victims_down() { guest 'kill $(cat /tmp/up.pid)'; }
+
+attack_frontends() {
+	guest 'echo 1 >/sys/bus/xen/drivers_autoprobe'
+	victims_up
 	rogue_back vbd $(((1 << 28) + (4 << 8))) 256
 	rogue_back vif 16 1
 	if [ -n "${LAB_RANDOM-}" ]; then
 		random_backs vbd $(((1 << 28) + (1024 << 8))) 256
 		random_backs vif 4096 1
 	fi
-	guest 'kill $(cat /tmp/up.pid)'
+	victims_down
 }
 
 attacks() { # attack_backends|attack_frontends

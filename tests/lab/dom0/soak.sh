@@ -108,6 +108,13 @@ soak_rogue_guest() {
 # Numbers of devices are not used twice.
 rogue_devices=0
 soak_rogue_back() {
+	local status
+	victims_up && rogue_back_some
+	status=$?
+	victims_down && return $status
+}
+
+rogue_back_some() {
 	local scripts script kind devid why
 	for kind in vbd:256:$(((1 << 28) + (4 << 8))) vif:1:16; do
 		IFS=: read -r kind step devid <<<"$kind"
