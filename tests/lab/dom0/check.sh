@@ -57,6 +57,8 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	! debugging || echo "lab: $name" >/dev/kmsg
 	if "$@" >$why 2>&1; then
 		say "pass lab/$name"
+	elif emulator_failed >>$why; then
+		say "skip lab/$name the emulator killed the guest: $(tail -n 1 $why | tr -cd '[:print:]') are flags that no CPU has"
 	else
 		failed=1
 		guest_died >>$why
