@@ -28,6 +28,8 @@
 
 #include <linux/slab.h>
 
+#define MOST_OF_BUCKET	32u
+
 /* The one of @gref, mapped or not. The table changes by the caller alone. */
 static struct xpv_netback_static *look_up(struct xpv_netback_queue *q, u32 gref)
 {
@@ -39,13 +41,15 @@ static struct xpv_netback_static *look_up(struct xpv_netback_queue *q, u32 gref)
 	return NULL;
 }
 
-/* Nobody finds it before it is mapped. */
+/* Nobody finds it before it is mapped. A guest that has so many in one bucket has found out the seed. */
 static struct xpv_netback_static *reserve(struct xpv_netback_queue *q, u32 gref)
 {
 	struct xpv_netback_static *s;
+	u32 n = 0;
 
-	if (look_up(q, gref))
-		return NULL;
+	hlist_for_each_entry(s, xpv_netback_bucket(q, gref), node)
+		if (s->map.gref == gref || ++n == MOST_OF_BUCKET)
+			return NULL;
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
 		return NULL;

@@ -164,6 +164,7 @@ struct disk {
 	struct queue *queue[MAX_QUEUES];
 	struct journal *journal;
 	bool stopping;		/* its queues are being drained */
+	bool abandoned;		/* the frontend is gone: its memory is left alone. Workers read it */
 	u32 news;		/* atomic */
 	struct disk_stats past;	/* of queues that are no more */
 

@@ -275,7 +275,7 @@ int disk_disconnect(struct disk *d, bool keep)
 		return 0;
 	if (!d->stopping)
 		for (i = 0; i < d->nr_queues; i++)
-			queue_stop(d->queue[i], !keep);
+			queue_stop(d->queue[i]);
 	d->stopping = true;
 	for (i = 0; i < d->nr_queues; i++)
 		/* Pairs with the release in queue_let_go(). */

@@ -49,8 +49,8 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 
 /*
  * Take no more requests, and when all that are in flight have been answered, let go of the rings. -EAGAIN
- * until then: disk_news() is when to call again. With @keep the frontend stays, and who comes after us goes on by
- * the journal; else it has gone, and its memory is left alone.
+ * until then: disk_news() is when to call again. With @keep what the journal holds is kept. If the disk is
+ * abandoned, what was not begun fails and what was read goes nowhere.
  */
 int disk_disconnect(struct disk *d, bool keep);
 

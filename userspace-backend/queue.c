@@ -188,19 +188,11 @@ static int stop(void *arg)
 	return 0;
 }
 
-static int abandon(void *arg)
-{
-	struct queue *q = arg;
-
-	q->abandoned = true;
-	return stop(q);
-}
-
-void queue_stop(struct queue *q, bool abandoned)
+void queue_stop(struct queue *q)
 {
 	/* Pairs with the release in queue_let_go(). */
 	if (!__atomic_load_n(&q->drained, __ATOMIC_ACQUIRE))
-		worker_call(q->worker, abandoned ? abandon : stop, q);
+		worker_call(q->worker, stop, q);
 }
 
 bool queue_let_go(struct queue *q)

@@ -116,7 +116,6 @@ struct queue {
 	bool waits;		/* for the timer */
 
 	bool stopping;		/* take no more. Stores' threads read it as well */
-	bool abandoned;		/* nobody waits for the answers */
 	bool reported;		/* that the ring is broken */
 	bool drained;		/* atomic: stopped, nothing in flight, the worker has let go */
 	struct disk_stats stats;	/* each atomic, written by the worker */
@@ -138,12 +137,8 @@ static inline bool queue_holds(const struct queue *q)
 struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
 			  const struct ring_info *info, bool recover, int *err);
 
-/*
- * Main thread: take no more requests. disks_drained() is called when the last has been answered. If its
- * frontend has @abandoned it, what it granted may be somebody else's by now, and is not touched any more: what
- * was not begun fails, what was read goes nowhere.
- */
-void queue_stop(struct queue *q, bool abandoned);
+/* Main thread: take no more requests. disks_drained() is called when the last has been answered. */
+void queue_stop(struct queue *q);
 
 /* Main thread: it has drained; let go of all it has. */
 void queue_free(struct queue *q);

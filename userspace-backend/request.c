@@ -382,6 +382,12 @@ static void submit_all(struct queue *q, struct request_list *batch)
 
 /* --- to the ring --- */
 
+/* What its frontend has granted may be somebody else's by now. */
+static bool abandoned(const struct queue *q)
+{
+	return q->stopping && READ_ONCE(q->disk->abandoned);
+}
+
 static void copy_out(struct queue *q)
 {
 	struct request *r;
@@ -389,7 +395,7 @@ static void copy_out(struct queue *q)
 	for (r = q->done.first; r; r = r->next) {
 		if (r->entry->req.op != XPV_BLK_READ || r->err)
 			continue;
-		if (unlikely(q->abandoned))
+		if (unlikely(abandoned(q)))
 			r->err = -ECANCELED;
 		else
 			copy_data(r, true);
@@ -464,7 +470,7 @@ void queue_turn(struct queue *q)
 
 	list_init(&batch);
 	list_move(&batch, &q->again);
-	if (unlikely(q->abandoned))
+	if (unlikely(abandoned(q)))
 		cancel(&batch);
 	xpv_copy_init(&w->copies, q->domid);
 	copy_out(q);

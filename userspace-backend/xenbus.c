@@ -127,6 +127,7 @@ static int connect_disk(struct disk *d, bool recover)
 	int err = handshake_read(d, info, &queues);
 
 	d->came = false;
+	WRITE_ONCE(d->abandoned, false);
 	if (err) {
 		xenbus_complain(d, "%s can't be read: %s", d->front, strerror(-err));
 		return err;
@@ -227,6 +228,7 @@ static bool rings_replaced(const struct disk *d, enum xpv_state front)
 /* It goes on by the Connected that it has seen of us, and is to see nothing else. */
 static void serve_others(struct disk *d)
 {
+	WRITE_ONCE(d->abandoned, true);
 	if (disk_disconnect(d, false) != -EAGAIN && connect_disk(d, false))
 		fail(d);
 }
@@ -243,6 +245,9 @@ static void follow(struct disk *d, enum xpv_state front)
 	if (d->state == XPV_CLOSING && front == XPV_INITIALISED && d->came)
 		d->anew = true;
 	d->came |= front != XPV_INITIALISED;
+	/* One that is Closed may wait for answers still, until we are. */
+	if (d->anew || front == XPV_INITIALISING)
+		WRITE_ONCE(d->abandoned, true);
 	if (d->anew) {
 		set_state(d, XPV_CLOSED);
 		if (d->state != XPV_CLOSED)
@@ -266,6 +271,7 @@ static void leave(struct disk *d, bool again)
 	u32 devid = d->devid;
 
 	d->removed = true;
+	WRITE_ONCE(d->abandoned, true);
 	d->state = XPV_CLOSING;
 	if (disk_disconnect(d, false) == -EAGAIN)
 		return;

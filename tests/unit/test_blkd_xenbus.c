@@ -517,6 +517,18 @@ static void it_comes_anew_and_does_not_wait(void **state)
 	write_number(FRONT "/state", XPV_CLOSED);
 	wait_for(XPV_CLOSED);
 	assert_int_equal(((u8 *)loop_page(100))[5], 0xaa);
+	/* One that closes in order, and waits. */
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	front_add(&front, &a_read);
+	front_publish(&front);
+	run(50);
+	write_number(FRONT "/state", XPV_CLOSING);
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	assert_int_equal(((u8 *)loop_page(100))[5], 0);
+	write_number(FRONT "/state", XPV_INITIALISING);
+	wait_for(XPV_INIT_WAIT);
 	front_connects();
 	wait_for(XPV_CONNECTED);
 	reads();

@@ -67,7 +67,7 @@ begin_systemd() {
 	printf '%s\n' '[Unit]' DefaultDependencies=no '[Service]' WatchdogSec=$((5 * slow)) \
 		"StandardOutput=append:$lab/out/blkd.log" StandardError=inherit >$drop_in/lab.conf
 	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup || return
-	unshare --pid --fork --mount --propagation private sh -c 'mount -t proc proc /proc && mount -t xenfs xenfs /proc/xen &&
+	unshare --pid --uts --fork --mount --propagation private sh -c 'mount -t proc proc /proc && mount -t xenfs xenfs /proc/xen &&
 		container=lab exec /usr/lib/systemd/systemd --unit=xpv-blkd.service' >$lab/out/systemd.log 2>&1 </dev/null 3>&- &
 	until_ok 20 pgrep -P $! || { cat $lab/out/systemd.log; return 1; }
 	systemd=$(pgrep -P $!)
@@ -81,7 +81,7 @@ service_cared_for() {
 	local what pid
 	for what in 'systemctl restart xpv-blkd' 'kill -KILL' 'kill -STOP'; do
 		sleep 2
-		pid=$(service_pid)
+		pid=$(service_pid) && [ "$pid" -gt 0 ] || { echo "the service does not run"; return 1; }
 		[ "${what% *}" = kill ] && what+=" $pid"
 		# shellcheck disable=SC2086
 		in_systemd $what && until_ok 40 another_than "$pid" || { echo "after $what nobody serves"; return 1; }
@@ -90,11 +90,13 @@ service_cared_for() {
 }
 
 blkd_service() {
-	local status=0
+	local status=0 systemd=''
 	stop_blkd || return
 	begin_systemd && outlived service_cared_for && in_systemd systemctl stop xpv-blkd || status=1
-	[ $status = 0 ] || in_systemd systemctl --no-pager status xpv-blkd
-	kill -KILL "$systemd"
+	if [ -n "$systemd" ]; then
+		[ $status = 0 ] || in_systemd systemctl --no-pager status xpv-blkd
+		kill -KILL "$systemd"
+	fi
 	start_blkd && blkd_serves && return $status
 }
 
