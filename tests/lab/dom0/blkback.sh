@@ -227,7 +227,7 @@ disk_resize() {
 	local file=/tmp/image loop size status=0
 	modprobe loop
 	truncate -s 32M $file && loop=$(losetup -f --show $file) || { echo "no loop device"; return 1; }
-	timeout 60 xl block-attach guest "$(disk_line "$loop" xvdc)" && disk_up xvdc || status=1
+	xl_attach block-attach guest "$(disk_line "$loop" xvdc)" && disk_up xvdc || status=1
 	[ $status = 1 ] || guest_load resize "fio --name=r --filename=/dev/xvdc --rw=randrw --bs=4k --iodepth=8 --ioengine=libaio \
 		--direct=1 --size=16m --rate_iops=40 --time_based --runtime=$load_limit" || status=1
 	for size in 48 24 64; do

@@ -19,7 +19,7 @@ blkd_key() { xenstore-read "backend/vbd3/$domid/51744/$1" 2>/dev/null; }
 # with_target TARGET COMMAND...: as xvdc of the guest, and gone afterwards.
 with_target() {
 	local status=0
-	timeout 60 xl block-attach guest "$(disk_line "$1" xvdc)" && disk_up xvdc || return
+	xl_attach block-attach guest "$(disk_line "$1" xvdc)" && disk_up xvdc || return
 	"${@:2}" || status=1
 	detach_disk || status=1
 	return $status
@@ -320,7 +320,7 @@ blkd_punches() {
 # The other end sees its disk go, and the toolstack can still clear up.
 blkd_detach() {
 	truncate -s 16M $blkd_files.img
-	timeout 60 xl block-attach guest "$(disk_line $blkd_files.img xvdc)" && disk_up xvdc || return
+	xl_attach block-attach guest "$(disk_line $blkd_files.img xvdc)" && disk_up xvdc || return
 	xpv-blkctl detach "$domid/xvdc" || return
 	guest 'for i in $(seq 100); do [ -b /dev/xvdc ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has xvdc"; return 1; }
 	timeout 60 xl block-detach guest xvdc || { echo "xl block-detach failed"; return 1; }

@@ -207,8 +207,13 @@ seen_by_xentop() {
 
 # --- coming and going, under load ---
 
+# The toolstack gives its scripts 40 s. What a soak does beside may be too much for that, once.
+xl_attach() {
+	timeout 60 xl "$@" || { [ -n "${LAB_SOAK-}" ] && sleep 5 && timeout 60 xl "$@"; }
+}
+
 attach_disk() {
-	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" || { echo "xl block-attach failed"; return 1; }
+	xl_attach block-attach guest "$(disk_line /dev/nullb1 xvdc)" || { echo "xl block-attach failed"; return 1; }
 	disk_up xvdc
 }
 
@@ -219,7 +224,7 @@ detach_disk() {
 }
 
 attach_net() {
-	timeout 60 xl network-attach guest type=vif bridge=xenbr0 || { echo "xl network-attach failed"; return 1; }
+	xl_attach network-attach guest type=vif bridge=xenbr0 || { echo "xl network-attach failed"; return 1; }
 	net_up 1
 }
 

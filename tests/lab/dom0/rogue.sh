@@ -199,12 +199,12 @@ random_backs() {
 
 rogue_attach() {
 	queues 2 1 || return
-	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdd)" &&
-		make_disk rogue-ro discard=1 && timeout 60 xl block-attach guest "$(disk_line /dev/rogue-ro xvdg | sed s/access=rw/access=ro/)" ||
+	xl_attach block-attach guest "$(disk_line /dev/nullb1 xvdd)" &&
+		make_disk rogue-ro discard=1 && xl_attach block-attach guest "$(disk_line /dev/rogue-ro xvdg | sed s/access=rw/access=ro/)" ||
 		{ echo "xl block-attach failed"; return 1; }
 	# More can't be had, and rogues have but few pages.
 	echo 5 >$rogue_static_grants
-	timeout 60 xl network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
+	xl_attach network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
 
 rogue_detach() {
