@@ -220,6 +220,16 @@ disk_readonly() {
 	return $status
 }
 
+# A disk that can be taken out of its drive is one in the guest as well.
+disk_removable() {
+	local status=0
+	modprobe scsi_debug removable=1 dev_size_mb=8 && until_ok 10 [ -b /dev/sda ] || { echo "no removable disk can be had"; return 1; }
+	timeout 60 xl block-attach guest "$(disk_line /dev/sda xvdc)" && disk_up xvdc || { echo "xl block-attach failed"; status=1; }
+	[ "$(backend_key 51744 info)" = 2 ] || { echo "info is $(backend_key 51744 info), not 2"; status=1; }
+	guest 'grep -qx 1 /sys/block/xvdc/removable' || { echo "the guest's disk is none that is removable"; status=1; }
+	detach_disk && modprobe -r scsi_debug && return $status
+}
+
 guest_sectors() { guest "grep -qx $2 /sys/block/$1/size"; }
 
 # A loop device, which unlike null_blk can change its size, under load: up, down and up again.
@@ -285,6 +295,21 @@ disk_limits() {
 		limited limit_bytes 4000000 512 wr_sect write 64k && limited limit_bytes 3000000 512 rd_sect randread 16k || return
 	free=$(rate_of rd_req randread 4k)
 	[ "${free:-0}" -gt 400 ] || { echo "${free:-0} requests per second once the limits are gone"; return 1; }
+}
+
+# xvdb has as much on its way as it can, which its limit holds up: xvdc does not notice.
+disk_fair() {
+	local alone beside status=0 limit=/sys/bus/xen-backend/devices/vbd-$domid-51728/limit_iops
+	attach_disk || return
+	alone=$(guest_fio xvdc randread 4k 4 3) || status=1
+	echo 100 >"$limit"
+	guest_load flood "fio --name=f --filename=/dev/xvdb --rw=randread --bs=4k --iodepth=128 --ioengine=libaio --direct=1 --size=64m --time_based --runtime=$load_limit" || status=1
+	sleep 1
+	beside=$(guest_fio xvdc randread 4k 4 3) || status=1
+	echo 0 >"$limit"
+	guest_load_stop flood && detach_disk || status=1
+	alone=${alone%% *} beside=${beside%% *}
+	[ $status = 0 ] && [ "$beside" -ge $((alone / 2)) ] || { echo "$beside requests per second beside a busy disk, $alone without"; return 1; }
 }
 
 # --- seen from outside ---
@@ -396,6 +421,21 @@ disk_grants() {
 	echo "$was" >$most
 	detach_disk || status=1
 	[ "$(shown_sum 51728 grants)" = "$(shown_sum 51728 domain_grants)" ] || { echo "a disk that is gone is still accounted for"; status=1; }
+	return $status
+}
+
+# What is not used is not kept.
+disk_grants_age() {
+	local age=$parameters/persistent_grant_unused_seconds was status=0
+	guest_fio xvdb read 128k 8 1 >/dev/null && [ "$(shown_sum 51728 grants)" -gt 100 ] || { echo "only $(shown_sum 51728 grants) grants stay mapped"; return 1; }
+	was=$(cat $age)
+	sleep 2
+	[ "$(shown_sum 51728 grants)" -gt 100 ] || { echo "grants go before their time"; return 1; }
+	echo 1 >$age
+	# A queue that has nothing to do looks every 10 s.
+	until_ok 30 shows 51728 'grants 0 of' || { echo "$(shown_sum 51728 grants) grants stay mapped"; status=1; }
+	echo "$was" >$age
+	VERIFY_SIZE=2m guest_verify xvdb randwrite 4k || { echo "fio's verification failed"; return 1; }
 	return $status
 }
 
@@ -544,10 +584,13 @@ blkback_tests() {
 	verdict disk-blocks with_disk big blocksize=4096 disk_blocks
 	verdict disk-force-512 disk_force_512
 	verdict disk-readonly disk_readonly
+	verdict disk-removable disk_removable
 	verdict_timed disk-limits disk_limits
 	verdict disk-traced disk_traced
 	verdict disk-debugfs disk_debugfs
+	verdict_timed disk-fair disk_fair
 	verdict disk-grants disk_grants
+	verdict disk-grants-age disk_grants_age
 	verdict disk-squeezed disk_squeezed
 	verdict disk-on-network disk_on_network N held_for_one
 	verdict disk-on-network-kept disk_on_network Y held_in_cache

@@ -54,7 +54,7 @@ connected() { [ "$(xenstore-read "/local/domain/0/backend/vbd/$domid/$1/state")"
 
 # As many as xvdc to xvdr, all verified at once, and all gone again.
 disks_at_once() {
-	local i name before=$lab/out/held status=0 jobs=''
+	local GUEST_LIMIT=300 i name before=$lab/out/held status=0 jobs=''
 	held >$before
 	for i in {0..15}; do
 		name=$(printf "\\x$(printf %x $((99 + i)))")
@@ -62,8 +62,8 @@ disks_at_once() {
 			{ echo "disk $i does not come"; status=1; break; }
 		jobs+=" --name=xvd$name --filename=/dev/xvd$name"
 	done
-	[ $status = 1 ] || guest "fio --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --direct=1 --size=1m --verify=crc32c --minimal $jobs" >/dev/null ||
-		{ echo "fio's verification failed"; status=1; }
+	[ $status = 1 ] || guest "fio --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --direct=1 --size=1m --verify=crc32c --minimal $jobs" >$lab/out/many.log 2>&1 ||
+		{ tail -n 3 $lab/out/many.log; echo "fio's verification failed"; status=1; }
 	for i in {0..15}; do
 		name=$(printf "\\x$(printf %x $((99 + i)))")
 		timeout 60 xl block-detach guest "xvd$name" || status=1
