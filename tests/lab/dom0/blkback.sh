@@ -223,7 +223,7 @@ disk_readonly() {
 # A disk that can be taken out of its drive is one in the guest as well.
 disk_removable() {
 	local status=0
-	modprobe scsi_debug removable=1 dev_size_mb=8 && until_ok 10 [ -b /dev/sda ] || { echo "no removable disk can be had"; return 1; }
+	modprobe sd_mod && modprobe scsi_debug removable=1 dev_size_mb=8 && until_ok 10 [ -b /dev/sda ] || { echo "no removable disk can be had"; return 1; }
 	timeout 60 xl block-attach guest "$(disk_line /dev/sda xvdc)" && disk_up xvdc || { echo "xl block-attach failed"; status=1; }
 	[ "$(backend_key 51744 info)" = 2 ] || { echo "info is $(backend_key 51744 info), not 2"; status=1; }
 	guest 'grep -qx 1 /sys/block/xvdc/removable' || { echo "the guest's disk is none that is removable"; status=1; }
