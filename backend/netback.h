@@ -89,7 +89,7 @@ struct xpv_netback_static {
 	bool readonly;
 };
 
-/* One bucket and more for each that a queue may have by default. */
+/* A bucket for each that a queue may have by default. */
 #define XPV_NETBACK_STATIC_BITS	10
 
 /* The control ring of a guest that has one. All of it its work's alone, while that may run. */

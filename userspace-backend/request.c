@@ -390,12 +390,13 @@ static bool abandoned(const struct queue *q)
 
 static void copy_out(struct queue *q)
 {
+	bool lost = abandoned(q);
 	struct request *r;
 
 	for (r = q->done.first; r; r = r->next) {
 		if (r->entry->req.op != XPV_BLK_READ || r->err)
 			continue;
-		if (unlikely(abandoned(q)))
+		if (unlikely(lost))
 			r->err = -ECANCELED;
 		else
 			copy_data(r, true);

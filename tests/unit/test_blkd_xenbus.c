@@ -9,6 +9,8 @@
 
 #include <unistd.h>
 
+static const struct xpv_blk_req a_read = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
+
 static void life_of_a_disk(void **state)
 {
 	(void)state;
@@ -143,14 +145,13 @@ static void removed_is_removed(void **state)
 /* A disk that takes its time, and a read that it has not answered. */
 static void leave_in_flight(void)
 {
-	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 	char params[128];
 
 	snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
 	make_node(XPV_INITIALISING);
 	fake_store_write(BACK "/params", params);
 	connect_node();
-	front_add(&front, &req);
+	front_add(&front, &a_read);
 	front_publish(&front);
 	run(50);
 }
@@ -275,7 +276,6 @@ static void leave(void)
 /* As many as any may have; and what one of them has, another can't have as well. */
 static void queues_of_their_own(void **state)
 {
-	struct xpv_blk_req req = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 	u32 i;
 
 	(void)state;
@@ -297,7 +297,7 @@ static void queues_of_their_own(void **state)
 	offer_queues(2, 1, 1);
 	wait_for(XPV_CONNECTED);
 	for (i = 0; i < 30; i++)
-		front_add(&front, &req);
+		front_add(&front, &a_read);
 	front_publish(&front);
 	loop_kick(1);
 	run(100);
@@ -387,8 +387,6 @@ static void its_sectors_stay(void **state)
 	assert_string_equal(fake_store_read(BACK "/sector-size"), "512");
 	end_all();
 }
-
-static const struct xpv_blk_req a_read = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 
 static void reads(void)
 {

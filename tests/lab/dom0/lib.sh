@@ -73,7 +73,8 @@ guest_died() {
 # what it returns to. Such flags, with one of the ten highest bits set, no CPU has.
 emulator_failed() {
 	[ -n "$domid" ] && ! xenstore-exists "/local/domain/$domid/data" &&
-		grep -m 1 -aoE 'EFLAGS: (0[1-9a-f]|[1-9a-f].|00[4-9a-f])[0-9a-f]+' $lab/out/guest/guest-guest.log
+		tac $lab/out/guest/guest-guest.log | sed '/lab: modules under test/q' |
+		grep -aoE 'EFLAGS: (0[1-9a-f]|[1-9a-f].|00[4-9a-f])[0-9a-f]+'
 }
 
 # --- drivers ---
