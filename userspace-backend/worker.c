@@ -15,6 +15,11 @@
 #define IO_THREADS	1024u	/* of the kernel's, for requests that wait in it: a store that hangs takes many */
 #define PORTS		64u	/* events read at once */
 
+/* Younger than the headers of some machines that build. */
+#ifndef IORING_FEAT_RW_ATTR
+#define IORING_FEAT_RW_ATTR	(1U << 16)
+#endif
+
 /* --- submissions and completions --- */
 
 struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev)
@@ -46,6 +51,33 @@ static void complete(struct worker *w)
 		n++;
 	}
 	io_uring_cq_advance(&w->ring, n);
+}
+
+/* --- files --- */
+
+int worker_add_file(struct worker *w, int fd)
+{
+	int i;
+
+	for (i = 0; w->has_files && i < (int)WORKER_FILES; i++) {
+		if (w->file_used[i])
+			continue;
+		if (io_uring_register_files_update(&w->ring, (unsigned int)i, &fd, 1) != 1)
+			break;
+		w->file_used[i] = 1;
+		return i;
+	}
+	return -1;
+}
+
+void worker_remove_file(struct worker *w, int number)
+{
+	int none = -1;
+
+	if (number < 0)
+		return;
+	io_uring_register_files_update(&w->ring, (unsigned int)number, &none, 1);
+	w->file_used[number] = 0;
 }
 
 /* --- memory --- */
@@ -380,13 +412,18 @@ static int make_ring(struct worker *w)
 	if (err)
 		return err;
 	w->has_buffers = !io_uring_register_buffers_sparse(&w->ring, WORKER_ARENAS);
+	/*
+	 * Before 6.13 the kernel lets go of no file either while a request is stuck that is older, and a target
+	 * that was closed would stay in use. Kernels have told of RW_ATTR since 6.14.
+	 */
+	w->has_files = (p.features & IORING_FEAT_RW_ATTR) && !io_uring_register_files_sparse(&w->ring, WORKER_FILES);
 	/* Else those of one store, as few as the CPUs times four, would keep all others' flushes waiting. */
 	io_uring_register_iowq_max_workers(&w->ring, threads);
 	io_uring_register_ring_fd(&w->ring);
 	if (!w->index)
-		log_info("io_uring: %s, registered buffers: %s",
+		log_info("io_uring: %s, registered buffers: %s, registered files: %s",
 			 w->deferred ? "completions on demand" : "completions at any time",
-			 w->has_buffers ? "yes" : "no");
+			 w->has_buffers ? "yes" : "no", w->has_files ? "yes" : "no");
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "world.h"
 
 #define WORKER_ARENAS	256u	/* registered, at most */
+#define WORKER_FILES	512u	/* as well; a worker has fewer lanes, or the rest name their files */
 
 struct request;
 
@@ -29,7 +30,7 @@ struct worker {
 	unsigned int index;
 	pthread_t thread;
 	struct io_uring ring;
-	bool has_buffers;		/* the kernel takes registered ones */
+	bool has_buffers, has_files;	/* the kernel takes registered ones */
 	bool deferred;			/* completions come only when they are asked for */
 	bool ended;
 
@@ -56,6 +57,7 @@ struct worker {
 	struct arena *spare, *leaving;	/* for the next queue; given up, but the kernel still has it */
 	unsigned int spares, leavings;
 	u8 arena_used[WORKER_ARENAS];
+	u8 file_used[WORKER_FILES];
 
 	/* The copies of a turn, and whose each is. */
 	struct xpv_copy_batch copies;

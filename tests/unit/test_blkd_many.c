@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define MANY	100u
@@ -25,8 +26,8 @@ static struct xpv_blk_req request(u32 i)
 	return req;
 }
 
-/* Disk @i of as many as one may read at once. */
-static void connect_one(u32 i, const struct store_ops *ops)
+/* Disk @i on @target, which as many as like may read at once. */
+static void connect_one(u32 i, const char *target, const struct store_ops *ops)
 {
 	struct disk *d = disk_add(LOOP_DOMID, i, "backend", "frontend");
 	char why[STORE_WHY];
@@ -34,7 +35,7 @@ static void connect_one(u32 i, const struct store_ops *ops)
 	assert_non_null(d);
 	d->readonly = true;
 	d->store.readonly = true;
-	assert_int_equal(store_open(&d->store, image, why), 0);
+	assert_int_equal(store_open(&d->store, target, why), 0);
 	if (ops)
 		d->store.ops = ops;
 	disk_measure(d);
@@ -60,17 +61,22 @@ static void take(u32 i)
 	assert_int_equal(rsp.status, XPV_BLK_OK);
 }
 
-static void disconnect_all(u32 n)
+static void disconnect_one(u32 i)
 {
 	int tries = LIMIT_MS;
+
+	while (disk_disconnect(disks[i], false) == -EAGAIN && tries--)
+		poll(NULL, 0, 1);
+	assert_int_equal(disks[i]->nr_queues, 0);
+	disk_free(disks[i]);
+}
+
+static void disconnect_all(u32 n)
+{
 	u32 i;
 
-	for (i = 0; i < n; i++) {
-		while (disk_disconnect(disks[i], false) == -EAGAIN && tries--)
-			poll(NULL, 0, 1);
-		assert_int_equal(disks[i]->nr_queues, 0);
-		disk_free(disks[i]);
-	}
+	for (i = 0; i < n; i++)
+		disconnect_one(i);
 	disks_stop();
 }
 
@@ -132,12 +138,12 @@ static void idle_disks_cost_little(void **state)
 	loop_reset();
 	use_memory();
 	assert_int_equal(disks_start(), 0);
-	connect_one(0, NULL);
+	connect_one(0, image, NULL);
 	ask(0);
 	take(0);
 	first = memory("VmRSS");
 	for (i = 1; i < MANY; i++)
-		connect_one(i, NULL);
+		connect_one(i, image, NULL);
 	/* All at once. */
 	for (i = 0; i < MANY; i++)
 		ask(i);
@@ -203,6 +209,25 @@ static const struct store_ops stuck = {
 	.kind = "stuck", .attach = stuck_attach, .detach = free, .submit = stuck_submit, .close = stuck_close,
 };
 
+/* A disk that comes, is used and goes while another is stuck holds its target no longer than itself. */
+static void come_and_go(u32 i)
+{
+	char target[] = "/tmp/target-XXXXXX";
+	int tries = LIMIT_MS, fd = mkstemp(target);
+
+	assert_int_equal(ftruncate(fd, DISK_BYTES), 0);
+	connect_one(i, target, NULL);
+	ask(i);
+	take(i);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+	disconnect_one(i);
+	while (flock(fd, LOCK_EX | LOCK_NB) && tries--)
+		poll(NULL, 0, 1);
+	assert_true(tries >= 0);
+	close(fd);
+	unlink(target);
+}
+
 /* However long it takes, and whatever the others do meanwhile, there is no more and more memory in use. */
 static void one_is_stuck(void **state)
 {
@@ -215,7 +240,7 @@ static void one_is_stuck(void **state)
 	config.workers = 1;
 	assert_int_equal(disks_start(), 0);
 	for (i = 0; i < n; i++)
-		connect_one(i, i ? NULL : &stuck);
+		connect_one(i, image, i ? NULL : &stuck);
 	ask(0);
 	for (round = 0; round < 50; round++) {
 		for (i = 1; i < n; i++)
@@ -232,6 +257,7 @@ static void one_is_stuck(void **state)
 	youngest = disk_youngest(disks[0]);
 	assert_in_range(now_ns() - youngest, 10000000, LIMIT_MS * 1000000ull);
 	assert_int_equal(disk_youngest(disks[1]), 0);
+	come_and_go(n);
 	assert_int_equal(write(stuck_pipe[1], model, 4096), 4096);
 	take(0);
 	disconnect_all(n);
