@@ -14,6 +14,7 @@
 #define LEAVINGS	4u	/* arenas, at most, that the kernel has yet to let go of */
 #define IO_THREADS	1024u	/* of the kernel's, for requests that wait in it: a store that hangs takes many */
 #define PORTS		64u	/* events read at once */
+#define WATCHES		2u	/* descriptors that are watched all the time */
 
 /* Younger than the headers of some machines that build. */
 #ifndef IORING_FEAT_RW_ATTR
@@ -30,6 +31,7 @@ struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev)
 		io_uring_submit(&w->ring);
 	/* What io_uring_prep_*() leaves alone. */
 	sqe->user_data = (uintptr_t)ev;
+	w->pending++;
 	return sqe;
 }
 
@@ -47,6 +49,7 @@ static void complete(struct worker *w)
 	io_uring_for_each_cqe(&w->ring, head, cqe) {
 		struct event *ev = (struct event *)(uintptr_t)cqe->user_data;
 
+		w->pending -= !(cqe->flags & IORING_CQE_F_MORE);
 		ev->fn(ev, cqe->res, cqe->flags);
 		n++;
 	}
@@ -137,6 +140,7 @@ static void free_arena(struct worker *w, struct arena *a)
 	w->leavings++;
 	w->arena_used[a->registered] = 0;
 	tell_kernel(w, a->registered, NULL, NULL);
+	w->pending++;
 }
 
 struct arena *worker_get_arena(struct worker *w)
@@ -376,6 +380,22 @@ static bool look(struct worker *w)
 	return false;
 }
 
+/*
+ * Only a watched descriptor can bring anything. Who sleeps in a ring with a watch on it counts as one who waits
+ * for a disk: the time that a CPU has nothing to do would be shown as I/O wait.
+ */
+static void sleep_idle(struct worker *w)
+{
+	struct pollfd fds[WATCHES] = {
+		{ .fd = channels_fd(w->channels), .events = POLLIN },
+		{ .fd = w->call_fd, .events = POLLIN },
+	};
+
+	io_uring_submit(&w->ring);
+	poll(fds, WATCHES, -1);
+	io_uring_get_events(&w->ring);
+}
+
 static void serve(struct worker *w)
 {
 	while (!w->ended) {
@@ -383,7 +403,9 @@ static void serve(struct worker *w)
 
 		turns(w);
 		wait = !w->ready && !look(w) && !arm(w);
-		if (wait)
+		if (wait && w->pending == WATCHES)
+			sleep_idle(w);
+		else if (wait)
 			io_uring_submit_and_wait(&w->ring, 1);
 		else if (io_uring_sq_ready(&w->ring) || completed(w))
 			io_uring_submit_and_get_events(&w->ring);

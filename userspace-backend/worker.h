@@ -5,7 +5,8 @@
  *
  *   for all that is ready: a turn         (request.c: copies and I/O of a batch)
  *   look for more for a while             (only with poll_us)
- *   ask for events, and sleep             one io_uring_enter() submits and waits
+ *   ask for events, and sleep             one io_uring_enter() submits and waits; with nothing in
+ *                                         flight it is poll()
  */
 #ifndef XPV_BLKD_WORKER_H
 #define XPV_BLKD_WORKER_H
@@ -30,6 +31,7 @@ struct worker {
 	unsigned int index;
 	pthread_t thread;
 	struct io_uring ring;
+	u32 pending;			/* submissions, and buffers given up, whose last completion is to come */
 	bool has_buffers, has_files;	/* the kernel takes registered ones */
 	bool deferred;			/* completions come only when they are asked for */
 	bool ended;
