@@ -27,6 +27,8 @@ static const struct setting {
 	NUMBER_SETTING("daemon", "drain_s", drain_s, 3600, 30),
 	NUMBER_SETTING("disk", "max_queues", max_queues, MAX_QUEUES, 0),
 	NUMBER_SETTING("disk", "max_ring_order", max_ring_order, XPV_RING_MAX_ORDER, 2),
+	NUMBER_SETTING("disk", "persistent_grants", persistent_grants, 1 << 20, 4224),
+	NUMBER_SETTING("disk", "persistent_unused_s", persistent_unused_s, 86400, 60),
 	NUMBER_SETTING("nbd", "connections", nbd_connections, MAX_NBD_CONNECTIONS, 4),
 	NUMBER_SETTING("nbd", "timeout_s", nbd_timeout_s, 3600, 30),
 };

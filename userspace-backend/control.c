@@ -139,7 +139,9 @@ static struct json_object *count(struct disk *d)
 	put_number(o, "waits", s.waits);
 	put_number(o, "events", s.events);
 	put_number(o, "notifies", s.notifies);
+	put_number(o, "grant_copies", s.grant_copies);
 	put_number(o, "inflight", s.inflight);
+	put_number(o, "mapped_pages", s.kept);
 	return o;
 }
 

@@ -38,6 +38,8 @@ struct config {
 	unsigned int workers;		/* threads; 0: one for each CPU, at most 4 */
 	unsigned int max_queues;	/* offered to a frontend; 0: one for each CPU, at most 4 */
 	unsigned int max_ring_order;	/* offered; 0 to 4: pages of a ring, as a power of two */
+	unsigned int persistent_grants;	/* pages of a domain that stay mapped; 0: none do */
+	unsigned int persistent_unused_s;	/* until one that is not used is given up; 0: never */
 	unsigned int poll_us;		/* to look for work before sleeping, up to 1000; 0: never */
 	unsigned int drain_s;		/* to wait for requests in flight before the end */
 	unsigned int nbd_connections;	/* to a server that takes several for a disk */
@@ -106,7 +108,9 @@ struct disk_stats {
 	u64 errors;				/* answered with an error */
 	u64 waits;				/* times that there was no memory for one */
 	u64 events, notifies;			/* from and to the frontend */
+	u64 grant_copies;			/* pieces of pages that were not mapped */
 	u64 inflight;				/* now */
+	u64 kept;				/* pages that are mapped, now */
 };
 
 /* What a worker leaves word of; bits of disk.news. */
@@ -160,6 +164,7 @@ struct disk {
 	bool gone;		/* and the disk to be freed then */
 	enum xpv_blk_abi abi;
 	struct xpv_blk_limits limits;
+	bool persistent;	/* the frontend uses the same grants again and again */
 	unsigned int nr_queues;	/* connected */
 	struct queue *queue[MAX_QUEUES];
 	struct journal *journal;

@@ -36,7 +36,8 @@ static bool write_geometry(struct disk *d, xs_transaction_t t)
 	     node_write(t, d->path, "info", "%u", info) &&
 	     node_write(t, d->path, "feature-flush-cache", "%u", d->limits.flush) &&
 	     node_write(t, d->path, "feature-barrier", "%u", d->limits.barrier) &&
-	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard);
+	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard) &&
+	     node_write(t, d->path, "feature-persistent", "%u", d->persistent);
 	/* Who is connected has made its disk with these, whatever the store says by now. */
 	if (ok && d->state != XPV_CONNECTED)
 		ok = node_write(t, d->path, "sector-size", "%u", s->sector) &&
@@ -70,6 +71,7 @@ struct choice {
 	enum xpv_blk_abi abi;
 	u32 queues;
 	u32 order;		/* of each ring, or NO_ORDER */
+	bool persistent;
 };
 
 /* A queue's ring: `ring-ref`, or `ring-ref0` and on, or for a single page either. */
@@ -110,6 +112,7 @@ static int negotiate(const struct disk *d, struct choice *choice)
 		choice->order = NO_ORDER;
 	else if (err || choice->order > XPV_RING_MAX_ORDER)
 		return -EINVAL;
+	choice->persistent = node_number_or(d->front, "feature-persistent", 0);
 	return 0;
 }
 
@@ -132,6 +135,7 @@ int handshake_read(struct disk *d, struct ring_info *info, u32 *queues)
 	if (err)
 		return err;
 	d->abi = choice.abi;
+	d->persistent = choice.persistent && config.persistent_grants;
 	*queues = choice.queues;
 	for (i = 0; !err && i < choice.queues; i++)
 		err = read_queue(d, &choice, i, &info[i]);

@@ -34,6 +34,8 @@ static const struct line {
 	{ "xpv_blkd_notifies", "counter", NULL, "Wake-ups of the guest.", NULL, OF(notifies, 1) },
 	{ "xpv_blkd_inflight_requests", "gauge", "requests", "Requests taken and not answered yet.",
 	  NULL, OF(inflight, 1) },
+	{ "xpv_blkd_grant_copies", "counter", NULL, "Copies of data whose pages were not mapped.", NULL, OF(grant_copies, 1) },
+	{ "xpv_blkd_mapped_pages", "gauge", NULL, "Pages of the guest that stay mapped.", NULL, OF(kept, 1) },
 	{ "xpv_blkd_size_bytes", "gauge", "bytes", "Size of the disk.", NULL, SIZE, 0, 1 },
 	{ "xpv_blkd_connected", "gauge", NULL, "1 if the guest's driver is connected.", NULL, CONNECTED, 0, 1 },
 };

@@ -124,6 +124,14 @@ err_detach:
 	return err;
 }
 
+/* As many pages as its requests may have at once, if they are of a usual size: a page of segments, and 32 for data. */
+static u32 most_kept(const struct queue *q)
+{
+	u32 most = q->ring.size * (1 + 32);
+
+	return most < config.persistent_grants ? most : config.persistent_grants;
+}
+
 struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
 			  const struct ring_info *info, bool recovers, int *err)
 {
@@ -159,7 +167,9 @@ struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
 		goto err_unmap;
 	}
 	list_all(q);
-	*err = 0;
+	*err = kept_init(&q->kept, d->domid, d->persistent ? most_kept(q) : 0);
+	if (*err)
+		goto err_free_requests;
 	if (recovers)
 		*err = recover(q);
 	else
@@ -167,9 +177,11 @@ struct queue *queue_start(struct disk *d, unsigned int index, struct worker *w,
 	if (!*err)
 		*err = worker_call(w, start, q);
 	if (*err)
-		goto err_free_requests;
+		goto err_destroy_kept;
 	return q;
 
+err_destroy_kept:
+	kept_destroy(&q->kept);
 err_free_requests:
 	free(q->request);
 err_unmap:
@@ -205,6 +217,7 @@ bool queue_let_go(struct queue *q)
 	worker_set_port(q->worker, (u32)q->port, NULL);
 	channel_unbind(q->worker->channels, (u32)q->port);
 	d->store.ops->detach(q->lane);
+	WRITE_ONCE(q->stats.kept, 0);
 	/* Pairs with the acquire in queue_stop() and in the disk's: from now on @q and @d may be freed. */
 	__atomic_store_n(&q->drained, true, __ATOMIC_RELEASE);
 	disks_drained();
@@ -215,6 +228,7 @@ void queue_free(struct queue *q)
 {
 	void *shared = q->ring.shared;
 
+	kept_destroy(&q->kept);
 	xpv_ring_detach(&q->ring);
 	world_unmap(shared, q->pages);
 	free(q->request);

@@ -14,6 +14,7 @@
 #include <xpv/ring.h>
 
 #include "journal.h"
+#include "kept.h"
 #include "worker.h"
 
 #define QUEUE_ROUND	64u	/* requests taken in one turn: others wait meanwhile */
@@ -104,6 +105,7 @@ struct queue {
 
 	void *lane;		/* to the store */
 	struct arena *arena;	/* while anything is in flight */
+	struct kept kept;
 	struct journal_ring *journal;
 	struct request *request;	/* one for each slot */
 	struct request_list free, again, done;

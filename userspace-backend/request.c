@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A queue's turn. What has been read is copied to the frontend, what is to be written is copied from
- * it, by the same call; then the answers, with at most one event for all, and the
+ * it, where its pages stay mapped by ourselves, else by one call for all; then the answers, with at most one event for all, and the
  * store gets the new ones, which go to the kernel with the worker's next io_uring_enter().
  *
  * A request is copied off the ring once, into the journal; an indirect one's segments are copied
@@ -44,7 +44,12 @@ static void copy_all(struct worker *w)
 static void copy(struct request *r, bool to, u32 gref, u32 off, u8 *mem, u32 len)
 {
 	struct worker *w = r->q->worker;
+	u8 *page = kept_page(&r->q->kept, gref, w->second);
 
+	if (page) {
+		memcpy(to ? page + off : mem, to ? mem : page + off, len);
+		return;
+	}
 	while (len) {
 		u32 left = XPV_PAGE_SIZE - ((uintptr_t)mem & (XPV_PAGE_SIZE - 1));
 		u32 n = len < left ? len : left;
@@ -55,6 +60,7 @@ static void copy(struct request *r, bool to, u32 gref, u32 off, u8 *mem, u32 len
 		i = to ? xpv_copy_to(&w->copies, gref, off, mem, n) :
 			 xpv_copy_from(&w->copies, gref, off, mem, n);
 		w->copy_of[i] = r;
+		stat_add(&r->q->stats.grant_copies, 1);
 		off += n;
 		mem += n;
 		len -= n;
@@ -166,19 +172,17 @@ static u32 take(struct queue *q, struct request_list *batch)
 {
 	bool limited = READ_ONCE(q->disk->limited);
 	u32 i, n, most = unlikely(limited) ? allowed(q) : QUEUE_ROUND;
-	u64 now;
 
 	n = xpv_back_pending(&q->ring);
 	if (n > most)
 		n = most;
 	if (!n)
 		return 0;
-	now = coarse_ns();
 	/* Slots not answered and requests not free are equally many, so there are @n. */
 	for (i = 0; i < n; i++) {
 		struct request *r = list_take(&q->free);
 
-		r->since = now;
+		r->since = q->worker->now;
 		r->entry->taken = q->ring.cons;
 		xpv_blk_take(q->abi, xpv_ring_slot(&q->ring, q->ring.cons++), &r->entry->req);
 		/* A process killed here leaves an entry that is whole. */
@@ -473,6 +477,8 @@ void queue_turn(struct queue *q)
 	list_move(&batch, &q->again);
 	if (unlikely(abandoned(q)))
 		cancel(&batch);
+	w->now = coarse_ns();
+	w->second = w->now / 1000000000u;
 	xpv_copy_init(&w->copies, q->domid);
 	copy_out(q);
 	if (!q->stopping && !batch.first)
@@ -495,7 +501,10 @@ void queue_turn(struct queue *q)
 		copy_all(w);
 		answered += answer(q);
 	}
+	if (unlikely(kept_fill(&q->kept, w->second)))
+		worker_keeps(w);
 	WRITE_ONCE(q->stats.inflight, q->inflight);
+	WRITE_ONCE(q->stats.kept, kept_pages(&q->kept));
 	if (!q->inflight && q->arena) {
 		worker_put_arena(w, q->arena);
 		q->arena = NULL;

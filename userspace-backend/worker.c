@@ -281,6 +281,40 @@ static bool arm(struct worker *w)
 	return w->ready;
 }
 
+/* --- pages that stay mapped --- */
+
+/* Seconds from one look at them to the next; 0: none. May be set at any time. */
+static u64 age_period(void)
+{
+	unsigned int unused = READ_ONCE(config.persistent_unused_s);
+
+	return unused ? unused / 2 + 1 : 0;
+}
+
+void worker_keeps(struct worker *w)
+{
+	u64 period = age_period();
+
+	if (!w->age_at && period)
+		w->age_at = w->second + period;
+}
+
+/* What has gone unused for so long that it is time. When nothing is left, nobody looks any more. */
+static void age(struct worker *w)
+{
+	u64 second = coarse_ns() / 1000000000u, unused = READ_ONCE(config.persistent_unused_s);
+	struct queue *q;
+	bool any = false;
+
+	if (likely(second < w->age_at))
+		return;
+	for (q = w->queues; q && unused; q = q->next) {
+		any |= kept_age(&q->kept, second > unused ? second - unused : 0);
+		WRITE_ONCE(q->stats.kept, kept_pages(&q->kept));
+	}
+	w->age_at = any ? second + age_period() : 0;
+}
+
 /* --- what wakes the worker --- */
 
 static void channels_ready(struct event *ev, int res, u32 flags);
@@ -392,7 +426,7 @@ static void sleep_idle(struct worker *w)
 	};
 
 	io_uring_submit(&w->ring);
-	poll(fds, WATCHES, -1);
+	poll(fds, WATCHES, w->age_at ? (int)age_period() * 1000 : -1);
 	io_uring_get_events(&w->ring);
 }
 
@@ -410,6 +444,8 @@ static void serve(struct worker *w)
 		else if (io_uring_sq_ready(&w->ring) || completed(w))
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
+		if (unlikely(w->age_at))
+			age(w);
 		if (unlikely(w->poll.idle) && w->ready)
 			xpv_poll_work(&w->poll, now_ns(), poll_time());
 	}

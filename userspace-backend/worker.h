@@ -54,6 +54,8 @@ struct worker {
 	struct queue *ready, **ready_tail;	/* those to have a turn */
 	struct queue *unarmed;		/* those that have not asked for an event since their last turn */
 	struct xpv_poll poll;
+	u64 now, second;		/* of the turn: coarse_ns(), and in seconds */
+	u64 age_at;			/* second: when pages that stay mapped are looked at; 0: there are none */
 
 	/* Memory to pass requests through. */
 	struct arena *spare, *leaving;	/* for the next queue; given up, but the kernel still has it */
@@ -85,6 +87,9 @@ void worker_remove_queue(struct worker *w, struct queue *q);
 
 /* @port has become @q's; NULL: nobody's. Returns 0 or -ENOMEM. */
 int worker_set_port(struct worker *w, u32 port, struct queue *q);
+
+/* A queue has pages that stay mapped: they are to be given back when they go unused. */
+void worker_keeps(struct worker *w);
 
 /* Memory for a queue that has something to do; NULL if there is none. */
 struct arena *worker_get_arena(struct worker *w);

@@ -20,6 +20,7 @@ char image[64];
 u8 *model;
 struct disk *disk;
 struct front front[MAX_QUEUES];
+bool persistent;
 
 static char dir[] = "/tmp/xpv-test.XXXXXX";
 static unsigned int fronts;
@@ -72,6 +73,7 @@ int connect_disk(bool recover)
 	for (i = 0; i < fronts; i++)
 		info[i] = front[i].info;
 	disk->abi = front[0].abi;
+	disk->persistent = persistent;
 	return disk_connect(disk, info, fronts, recover);
 }
 

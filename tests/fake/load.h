@@ -17,6 +17,7 @@ extern char image[64];		/* a file of DISK_BYTES */
 extern u8 *model;		/* what it holds */
 extern struct disk *disk;
 extern struct front front[MAX_QUEUES];
+extern bool persistent;		/* the guest uses the same grants again and again, and says so */
 
 /* Before, and after, all tests. */
 void load_begin(void);

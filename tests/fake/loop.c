@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define OWN_PORTS	100u	/* the backend's port for the guest's first */
 
@@ -21,6 +22,9 @@ struct channels {
 };
 
 u8 *loop_memory;
+u32 loop_mapped;
+bool loop_refuses;
+static int memory_fd;
 static struct port *port;
 static int front_fd[LOOP_PORTS], back_fd[MAX_WORKERS + 1];
 
@@ -28,8 +32,9 @@ void loop_make(void)
 {
 	u32 i;
 
-	loop_memory = mmap(NULL, (size_t)LOOP_PAGES * XPV_PAGE_SIZE, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	memory_fd = memfd_create("loop", MFD_CLOEXEC);
+	assert(memory_fd >= 0 && !ftruncate(memory_fd, (off_t)LOOP_PAGES * XPV_PAGE_SIZE));
+	loop_memory = mmap(NULL, (size_t)LOOP_PAGES * XPV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
 	port = mmap(NULL, XPV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert(loop_memory != MAP_FAILED && port != MAP_FAILED);
 	for (i = 0; i < LOOP_PORTS; i++)
@@ -79,23 +84,45 @@ void world_close(void)
 {
 }
 
-/* Where they are: another view of them would hide from ThreadSanitizer who waits for whom. */
+/*
+ * Pages that follow each other where they are, as those of rings do: another view of these would hide from
+ * ThreadSanitizer who waits for whom. Others as a view of their own.
+ */
 void *world_map(u16 domid, const u32 *gref, u32 n)
 {
+	bool apart = false;
+	u8 *view;
 	u32 i;
 
-	for (i = 0; i < n; i++)
-		if (domid != LOOP_DOMID || gref[i] >= LOOP_PAGES || gref[i] != gref[0] + i) {
+	for (i = 0; i < n; i++) {
+		apart |= gref[i] != gref[0] + i;
+		if (domid != LOOP_DOMID || gref[i] >= LOOP_PAGES || __atomic_load_n(&loop_refuses, __ATOMIC_RELAXED)) {
 			errno = EINVAL;
 			return NULL;
 		}
-	return loop_page(gref[0]);
+	}
+	__atomic_add_fetch(&loop_mapped, n, __ATOMIC_RELAXED);
+	if (!apart)
+		return loop_page(gref[0]);
+	view = mmap(NULL, n * XPV_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert(view != MAP_FAILED);
+	for (i = 0; i < n; i++)
+		assert(mmap(view + i * XPV_PAGE_SIZE, XPV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_fd,
+			    (off_t)gref[i] * XPV_PAGE_SIZE) != MAP_FAILED);
+	return view;
 }
 
 void world_unmap(void *at, u32 n)
 {
-	(void)at;
-	(void)n;
+	__atomic_sub_fetch(&loop_mapped, n, __ATOMIC_RELAXED);
+	if ((u8 *)at < loop_memory || (u8 *)at >= loop_memory + (size_t)LOOP_PAGES * XPV_PAGE_SIZE)
+		munmap(at, n * XPV_PAGE_SIZE);
+}
+
+bool xpv_os_in_use(xpv_page page)
+{
+	(void)page;
+	return false;
 }
 
 static s16 copy(const struct xpv_copy_op *op)

@@ -20,6 +20,8 @@
 #define LOOP_PORTS	128u
 
 extern u8 *loop_memory;
+extern u32 loop_mapped;		/* atomic: pages that the backend, in this process, has mapped */
+extern bool loop_refuses;	/* atomic: to map any more */
 
 /* Before anything else; once. */
 void loop_make(void);

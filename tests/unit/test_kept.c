@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pages that stay mapped, with the daemon's own code around them and a guest that uses them again and again. */
+#include "test.h"
+
+#include <load.h>
+
+#include <poll.h>
+
+#define ENOUGH	(1u << 20)
+
+static int setup(void **state)
+{
+	persistent = true;
+	loop_refuses = false;
+	config.persistent_grants = ENOUGH;
+	config.persistent_unused_s = 60;
+	return fresh_image(state);
+}
+
+static u32 mapped(void)
+{
+	return __atomic_load_n(&loop_mapped, __ATOMIC_RELAXED);
+}
+
+/* Besides its rings. */
+static struct disk_stats counted(void)
+{
+	struct disk_stats s;
+
+	disk_stats(disk, &s);
+	return s;
+}
+
+static void over(void)
+{
+	check_image();
+	end();
+	assert_int_equal(mapped(), 0);
+}
+
+/* What has been seen is not copied by its grant again, nor mapped twice. */
+static void what_was_seen_is_mapped(void **state)
+{
+	u64 first, pages;
+	u32 i;
+
+	(void)state;
+	begin(image, 2, 16, XPV_BLK_X86_64);
+	for (i = 0; i < 8; i++)
+		work(500);
+	first = counted().grant_copies;
+	pages = counted().kept;
+	assert_true(pages > 100);
+	assert_int_equal(mapped(), pages + 2 * 16);
+	for (i = 0; i < 8; i++)
+		work(500);
+	/* There are pages that only large requests come to. */
+	assert_in_range(counted().grant_copies - first, 0, first / 4);
+	over();
+}
+
+/* A frontend that does not say so has nothing mapped but its ring. */
+static void who_does_not_ask_is_copied(void **state)
+{
+	(void)state;
+	persistent = false;
+	begin(image, 1, 4, XPV_BLK_X86_64);
+	work(500);
+	assert_int_equal(mapped(), 4);
+	assert_true(counted().grant_copies > 500);
+	over();
+}
+
+/* All of a domain's queues together; what goes beyond is served all the same. */
+static void no_more_than_a_domain_may(void **state)
+{
+	u32 i, most = 0;
+
+	(void)state;
+	config.persistent_grants = 300;
+	begin(image, 4, 4, XPV_BLK_X86_64);
+	for (i = 0; i < 40; i++) {
+		work(50);
+		most = mapped() > most ? mapped() : most;
+	}
+	assert_in_range(most, 4 * 4 + 100, 4 * 4 + 300);
+	over();
+}
+
+/* What can't be mapped is copied, and not tried again and again. */
+static void what_cant_be_mapped_is_copied(void **state)
+{
+	(void)state;
+	begin(image, 1, 4, XPV_BLK_X86_64);
+	__atomic_store_n(&loop_refuses, true, __ATOMIC_RELAXED);
+	work(500);
+	__atomic_store_n(&loop_refuses, false, __ATOMIC_RELAXED);
+	work(500);
+	assert_int_equal(mapped(), 4);
+	assert_int_equal(counted().kept, 0);
+	over();
+}
+
+/* Also while nothing happens; then nobody looks any more. */
+static void what_goes_unused_is_given_back(void **state)
+{
+	int tries;
+
+	(void)state;
+	config.persistent_unused_s = 1;
+	begin(image, 2, 4, XPV_BLK_X86_64);
+	work(500);
+	assert_true(mapped() > 2 * 4);
+	for (tries = 0; tries < LIMIT_MS && mapped() > 2 * 4; tries++)
+		poll(NULL, 0, 1);
+	assert_int_equal(mapped(), 2 * 4);
+	assert_int_equal(counted().kept, 0);
+	work(500);
+	over();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_was_seen_is_mapped, setup),
+		cmocka_unit_test_setup(who_does_not_ask_is_copied, setup),
+		cmocka_unit_test_setup(no_more_than_a_domain_may, setup),
+		cmocka_unit_test_setup(what_cant_be_mapped_is_copied, setup),
+		cmocka_unit_test_setup(what_goes_unused_is_given_back, setup),
+	};
+	int failed;
+
+	load_begin();
+	failed = cmocka_run_group_tests_name("kept", tests, NULL, NULL);
+	load_end();
+	return failed;
+}
