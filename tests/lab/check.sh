@@ -6,7 +6,7 @@
 # "pass NAME", "fail NAME why", "skip NAME why".
 . "$(dirname "$0")/common.sh"
 
-pairs=${LAB_PAIRS:-pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv pv:xpv:linux pv:xpv:qdisk pv:xpv:blkd}
+pairs=${LAB_PAIRS:-pv:xpv:xpv pvh:xpv:xpv pv:linux:xpv pv:xpv:linux pv:xpv:qdisk pv:xpv:blkd pvh:xpv:blkd pv:linux:blkd pvh:linux:blkd}
 series=6.12
 if [ -n "${DEBUG_KERNEL-}" ]; then
 	# Each end of ours once, with the rogues.

@@ -49,6 +49,31 @@ static void the_kind_is_told(void **state)
 	end_all();
 }
 
+/* Grants stay mapped if both ends are for it. */
+static void persistence_takes_two(void **state)
+{
+	static const struct { unsigned int most; const char *front, *told; } cases[] = {
+		{ 0, "1", "0" }, { 64, NULL, "0" }, { 64, "0", "0" }, { 64, "1", "1" },
+	};
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		config.persistent_grants = cases[i].most;
+		make_node(XPV_INITIALISING);
+		fake_store_remove(FRONT "/feature-persistent");
+		if (cases[i].front)
+			fake_store_write(FRONT "/feature-persistent", cases[i].front);
+		start_daemon();
+		open_by_script();
+		front_connects();
+		wait_for(XPV_CONNECTED);
+		assert_string_equal(fake_store_read(BACK "/feature-persistent"), cases[i].told);
+		end_all();
+	}
+	config.persistent_grants = 0;
+}
+
 static void remove_it(const char *path)
 {
 	if (strcmp(path, BACK "/xpv-blkd-opened"))
@@ -564,6 +589,7 @@ int main(void)
 		cmocka_unit_test_setup(much_is_done_later, fresh_store),
 		cmocka_unit_test_setup(life_of_a_disk, fresh_store),
 		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
+		cmocka_unit_test_setup(persistence_takes_two, fresh_store),
 		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
 		cmocka_unit_test_setup(made_anew_while_it_drains, fresh_store),

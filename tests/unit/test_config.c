@@ -73,7 +73,7 @@ static void the_installed_file_shows_every_default(void **state)
 	if (load(&said, text, why))
 		fail_msg("%s", why);
 	assert_same(&said, &unsaid);
-	assert_int_equal(shown, 9);
+	assert_int_equal(shown, 11);
 	config_free(&said);
 	config_free(&unsaid);
 }

@@ -533,7 +533,43 @@ blkd_firmware_boots() {
 
 blkd_no_server() { ! pgrep qemu-nbd; }
 
+iowait() { awk '$1 == "cpu" { print $6 }' /proc/stat; }
+
+# Who has nothing to do is not shown as waiting for a disk.
+blkd_idle() {
+	local before
+	sleep 1
+	before=$(iowait)
+	sleep 2
+	[ $(($(iowait) - before)) -lt 40 ] || { echo "$(($(iowait) - before)) ticks of I/O wait in 2 s without a request"; return 1; }
+}
+
+# Pages that our frontend uses again and again are copied by their grants once, and no more of them stay mapped than
+# may; in-tree blkfront asks for the same.
+blkd_grants() {
+	local before reads status=0
+	guest_fio xvdb randread 4k 32 1 >/dev/null || return
+	before=$(blkd_stat xvdb grant_copies) reads=$(blkd_stat xvdb reads)
+	[ "$(blkd_stat xvdb mapped_pages)" -ge 16 ] || { echo "$(blkd_stat xvdb mapped_pages) pages are mapped"; return 1; }
+	guest_fio xvdb randread 4k 32 1 >/dev/null || return
+	before=$(($(blkd_stat xvdb grant_copies) - before)) reads=$(($(blkd_stat xvdb reads) - reads))
+	echo "$before copies by grants for $reads reads"
+	[ $((before * 10)) -lt "$reads" ] || { echo "what is mapped is copied by grants"; return 1; }
+	cp /etc/xpv-blkd.conf $lab/conf
+	sed -i 's/^max_queues.*/&\npersistent_grants = 20/' /etc/xpv-blkd.conf
+	kill -HUP "$blkd"
+	until_ok 20 kept_at_most 0 || { echo "pages stay mapped though they are not used"; status=1; }
+	guest_fio xvdb randread 4k 32 1 >/dev/null && kept_at_most 20 || { echo "$(blkd_stat xvdb mapped_pages) pages are mapped, 20 may be"; status=1; }
+	cp $lab/conf /etc/xpv-blkd.conf
+	kill -HUP "$blkd"
+	return $status
+}
+
+kept_at_most() { [ "$(blkd_stat xvdb mapped_pages)" -le "$1" ]; }
+
 blkd_tests() {
+	verdict blkd-idle blkd_idle
+	verdict blkd-grants blkd_grants
 	verdict blkd-killed outlived blkd_killed KILL
 	verdict blkd-no-target blkd_no_target
 	verdict blkd-seen blkd_seen

@@ -34,7 +34,7 @@ GUEST_CMDLINE=init_on_alloc=0
 failed=0
 # dom0 has one CPU here.
 BACK_OPTIONS=max_queues=2
-printf '[disk]\nmax_queues = 2\n' >/etc/xpv-blkd.conf
+printf '[disk]\nmax_queues = 2\npersistent_unused_s = 3\n' >/etc/xpv-blkd.conf
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=3600
 wanted() {
@@ -320,6 +320,8 @@ expected_drivers() {
 
 # Every day one pairing is tried in depth, in the long run all of them.
 in_depth() { [ "$pair" = pv:xpv:xpv ] || [ -n "${LAB_LONG-}" ]; }
+# The same of the userspace backend.
+blkd_in_depth() { [ "$back" = blkd ] && { [ "$pair" = pv:xpv:blkd ] || [ -n "${LAB_LONG-}" ]; }; }
 
 net_tests() {
 	verdict net-rates net_rates
@@ -357,14 +359,14 @@ pairing() {
 		# Their vif is a kernel's, which other pairings try.
 		[[ $back = @(qdisk|blkd) ]] || net_tests
 		[ "$back" != xpv ] || verdict xentop seen_by_xentop
-		if in_depth || [ "$back" = blkd ]; then
+		if in_depth || blkd_in_depth; then
 			verdict attach-under-load attach_under_load
 			verdict detach-busy-disk detach_busy_disk
 		fi
 		if in_depth && [[ $back != @(qdisk|blkd) ]]; then
 			verdict detach-busy-net detach_busy_net
 		fi
-		[ "$back" != blkd ] || blkd_tests
+		! blkd_in_depth || blkd_tests
 		# Each side once, and shared out between the two boots.
 		case $1:$2:$3 in
 		pv:xpv:xpv) attacks attack_backends ;;
