@@ -63,8 +63,8 @@ table() {
 			done
 	done
 	printf '\nfio in requests/s, tcp in Mbit/s, tcp-rr in bytes there and back per second, udp64 in packets/s at the\n'
-	printf 'receiving driver; qd1-polled: our backend with poll_us=200; cpus-N: 4k requests/s in real time, by guests of\n'
-	printf 'N CPUs; -: not measured\n'
+	printf 'receiving driver; qd1-polled: our backend with poll_us=200; tcp-rr-polled: either pair with\n'
+	printf 'net.core.busy_read=200 at both ends; cpus-N: 4k requests/s in real time, by guests of N CPUs; -: not measured\n'
 	mixed
 	transport
 	printf '\n%-28s %-8s %12s %12s %12s\n' 'per operation, both sides' pair hypercalls events 'grant ops'

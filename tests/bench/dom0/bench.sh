@@ -66,6 +66,12 @@ round_trips() {
 	kill $server
 }
 
+# Whoever reads looks for so many microseconds, by himself, before he sleeps; both ends.
+busy_readers() {
+	echo "$1" >/proc/sys/net/core/busy_read
+	guest "echo $1 >/proc/sys/net/core/busy_read"
+}
+
 # Through the bridge to another guest with the same frontend, which shares a CPU with the first.
 guest_to_guest() {
 	local first=$domid second
@@ -146,6 +152,9 @@ net_results() { # PAIR
 		seconds=2 traced "$kind-$1-$job" net_rate "$direction" "10.0.0.1 $options" >/dev/null
 	done <<<"$net_jobs"
 	say "result $kind $1 tcp-rr $(round_trips)"
+	busy_readers 200
+	say "result $kind $1 tcp-rr-polled $(round_trips)"
+	busy_readers 0
 	rate=$(guest_to_guest) || exit
 	say "result $kind $1 tcp-guest-to-guest $rate"
 }
