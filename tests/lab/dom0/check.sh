@@ -58,7 +58,7 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	if "$@" >$why 2>&1; then
 		say "pass lab/$name"
 	elif emulator_failed >>$why; then
-		say "skip lab/$name the emulator killed the guest: $(tail -n 1 $why | tr -cd '[:print:]') are flags that no CPU has"
+		say "skip lab/$name the emulator killed the guest: $(tail -n 1 $why | tr -cd '[:print:]')"
 	else
 		failed=1
 		guest_died >>$why
