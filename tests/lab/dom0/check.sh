@@ -22,6 +22,8 @@ GUEST_CMDLINE=init_on_alloc=0
 . /run/lab/dom0/blkfront.sh
 # shellcheck source=tests/lab/dom0/blkd.sh
 . /run/lab/dom0/blkd.sh
+# shellcheck source=tests/lab/dom0/service.sh
+. /run/lab/dom0/service.sh
 # shellcheck source=tests/lab/dom0/net.sh
 . /run/lab/dom0/net.sh
 # shellcheck source=tests/lab/dom0/netpath.sh
