@@ -73,13 +73,12 @@ static void leave(struct kept *k, u32 n)
 	k->unused = n;
 }
 
-/* Up to @most pages last used before @before. Whether there may be more of them. */
-static bool give_up(struct kept *k, u32 most, u64 before)
+/* Some pages last used before @before. Whether there may be more of them. */
+static bool give_up(struct kept *k, u64 before)
 {
 	struct xpv_mapping out[KEPT_FRESH];
-	u32 i, n;
+	u32 i, n = xpv_cache_evict(&k->cache, out, KEPT_FRESH, before);
 
-	n = xpv_cache_evict(&k->cache, out, most < KEPT_FRESH ? most : KEPT_FRESH, before);
 	for (i = 0; i < n; i++)
 		leave(k, out[i].handle);
 	return n == KEPT_FRESH;
@@ -96,7 +95,7 @@ void kept_destroy(struct kept *k)
 	if (!k->cache.capacity)
 		return;
 	drop_fresh(k);
-	while (give_up(k, KEPT_FRESH, ~0ull))
+	while (give_up(k, ~0ull))
 		;
 	xpv_cache_destroy(&k->cache);
 	free(k->piece);
@@ -162,7 +161,7 @@ bool kept_fill(struct kept *k, u64 now)
 	mapped = k->nr_fresh && map_fresh(k, now);
 	drop_fresh(k);
 	if (k->full && now > YOUNG)
-		give_up(k, KEPT_FRESH, now - YOUNG);
+		give_up(k, now - YOUNG);
 	k->full = false;
 	return mapped;
 }
@@ -171,7 +170,7 @@ bool kept_age(struct kept *k, u64 before)
 {
 	if (!k->cache.capacity)
 		return false;
-	while (give_up(k, KEPT_FRESH, before))
+	while (give_up(k, before))
 		;
 	return k->cache.count;
 }

@@ -2,7 +2,7 @@
 /*
  * Pages of a frontend that stay mapped from one request to the next (blkif's persistent grants), for one
  * queue. What is not mapped is copied by its grant, and mapped for the next time; so nothing here fails.
- * A page is looked for each time it is used, and nobody holds on to it: it may be given up at the end of any turn.
+ * A page is looked for each time it is used, and nobody holds on to it: it may be given up by any call.
  *
  * Time is in seconds of a clock that never goes back. All but init and destroy are the worker's.
  */
@@ -39,13 +39,13 @@ void kept_destroy(struct kept *k);
 
 u8 *__kept_page(struct kept *k, u32 gref, u64 now);
 
-/* Where page @gref is, until the end of the turn; NULL: nowhere yet. */
+/* Where page @gref is, until the next call of another function; NULL: nowhere yet. */
 static inline u8 *kept_page(struct kept *k, u32 gref, u64 now)
 {
 	return k->cache.capacity ? __kept_page(k, gref, now) : NULL;
 }
 
-/* The end of a turn: map what was not found. Whether anything is mapped by now that was not. */
+/* Map what was not found; its requests are not answered yet. Whether anything is mapped now that was not. */
 bool kept_fill(struct kept *k, u64 now);
 
 /* Give up what was last used before @before. Whether any is left. */

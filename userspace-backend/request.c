@@ -467,6 +467,18 @@ static u32 answer(struct queue *q)
 	return n;
 }
 
+/*
+ * Carry out the copies, and answer. A frontend looks, when it is answered, whether the grant is in use still: what is
+ * to stay mapped has to be by then.
+ */
+static u32 give(struct queue *q)
+{
+	if (unlikely(kept_fill(&q->kept, q->worker->second)))
+		worker_keeps(q->worker);
+	copy_all(q->worker);
+	return answer(q);
+}
+
 void queue_turn(struct queue *q)
 {
 	struct worker *w = q->worker;
@@ -492,17 +504,13 @@ void queue_turn(struct queue *q)
 		list_move(&q->again, &batch);
 		wait_ns(q, LONGEST_WAIT);
 	}
-	copy_all(w);
-	answered = answer(q);
+	answered = give(q);
 	submit_all(q, &batch);
 	/* What the store had at once, and what could not be copied. */
 	if (q->done.first) {
 		copy_out(q);
-		copy_all(w);
-		answered += answer(q);
+		answered += give(q);
 	}
-	if (unlikely(kept_fill(&q->kept, w->second)))
-		worker_keeps(w);
 	WRITE_ONCE(q->stats.inflight, q->inflight);
 	WRITE_ONCE(q->stats.kept, kept_pages(&q->kept));
 	if (!q->inflight && q->arena) {

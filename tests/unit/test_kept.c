@@ -59,6 +59,30 @@ static void what_was_seen_is_mapped(void **state)
 	over();
 }
 
+/* Who is answered may give up a grant that is not in use: it is then, if it is to stay. */
+static void what_stays_is_mapped_before_the_answer(void **state)
+{
+	const char *target[] = { image, "null:8M" };
+	struct front_response rsp;
+	u32 i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(target); i++) {
+		begin(target[i], 1, 1, XPV_BLK_X86_64);
+		for (k = 0; k < 2; k++) {
+			struct xpv_blk_req req = { .op = k ? XPV_BLK_READ : XPV_BLK_WRITE, .nr_segs = 1 };
+
+			req.seg[0] = (struct xpv_blk_seg){ .gref = DATA + k, .last = 7 };
+			front_add(&front[0], &req);
+			front_publish(&front[0]);
+			assert_true(front_take(&front[0], &rsp, LIMIT_MS));
+			assert_int_equal(mapped(), 1 + k + 1);
+		}
+		end();
+		assert_int_equal(mapped(), 0);
+	}
+}
+
 /* A frontend that does not say so has nothing mapped but its ring. */
 static void who_does_not_ask_is_copied(void **state)
 {
@@ -123,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_was_seen_is_mapped, setup),
+		cmocka_unit_test_setup(what_stays_is_mapped_before_the_answer, setup),
 		cmocka_unit_test_setup(who_does_not_ask_is_copied, setup),
 		cmocka_unit_test_setup(no_more_than_a_domain_may, setup),
 		cmocka_unit_test_setup(what_cant_be_mapped_is_copied, setup),
