@@ -84,6 +84,20 @@ unsigned int disks_workers(void)
 	return nr_workers;
 }
 
+static int wake(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+void disks_settings_changed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_workers; i++)
+		worker_call(&workers[i], wake, NULL);
+}
+
 /* --- the list --- */
 
 static void store_back(struct errand *e);

@@ -13,6 +13,9 @@ void disks_stop(void);
 
 unsigned int disks_workers(void);
 
+/* Workers that sleep look at what config says now. */
+void disks_settings_changed(void);
+
 /* A disk with no store yet; NULL: no memory. @path and @front are copied. */
 struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front);
 

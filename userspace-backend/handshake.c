@@ -135,7 +135,9 @@ int handshake_read(struct disk *d, struct ring_info *info, u32 *queues)
 	if (err)
 		return err;
 	d->abi = choice.abi;
-	d->persistent = choice.persistent && config.persistent_grants;
+	/* Who is connected goes by what it was told, if that was before this process, or that setting. */
+	d->persistent = choice.persistent && config.persistent_grants &&
+			(d->state != XPV_CONNECTED || node_number_or(d->path, "feature-persistent", 0));
 	*queues = choice.queues;
 	for (i = 0; !err && i < choice.queues; i++)
 		err = read_queue(d, &choice, i, &info[i]);

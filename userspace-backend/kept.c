@@ -5,39 +5,64 @@
 #include "world.h"
 
 #define DOMAINS		0x10000u	/* whatever a u16 may say */
-#define MOST_PIECES	32768u	/* of all guests: half of the mappings that a process may have (vm.max_map_count) */
+#define MOST_PIECES	32768u	/* of all guests: half of what vm.max_map_count lets a process have by default */
+#define MOST_PAGES	65536u	/* of all guests: a half, in a PV dom0, of what its default maptrack frames are for */
 #define RETRY		60u	/* seconds: what can't be mapped is not tried for so long */
 #define YOUNG		2u	/* seconds: what was used since is not given up for others */
 #define NONE		0xffffffffu
 
 /* Each atomic. */
-static u32 pages_of[DOMAINS], pieces;
+static u32 pages_of[DOMAINS], pieces_of[DOMAINS], pages, pieces;
+
+static void give_back(u32 *count, u32 n)
+{
+	__atomic_sub_fetch(count, n, __ATOMIC_RELAXED);
+}
 
 /* @n more of what @count counts, if that is no more than @most. */
 static bool claim(u32 *count, u32 n, u32 most)
 {
 	if (__atomic_add_fetch(count, n, __ATOMIC_RELAXED) <= most)
 		return true;
-	__atomic_sub_fetch(count, n, __ATOMIC_RELAXED);
+	give_back(count, n);
 	return false;
+}
+
+/* What a domain may have, in pieces of few pages: each costs as much as one of many. */
+static u32 most_pieces(u32 most_pages)
+{
+	return most_pages / KEPT_PIECE + 64;
 }
 
 /* A piece of @n pages. */
 static bool claim_piece(u16 domid, u32 n)
 {
 	/* May be set at any time. */
-	if (!claim(&pages_of[domid], n, READ_ONCE(config.persistent_grants)))
+	u32 most = READ_ONCE(config.persistent_grants);
+
+	if (!claim(&pages_of[domid], n, most))
 		return false;
+	if (!claim(&pieces_of[domid], 1, most_pieces(most)))
+		goto err_pages_of;
+	if (!claim(&pages, n, MOST_PAGES))
+		goto err_pieces_of;
 	if (claim(&pieces, 1, MOST_PIECES))
 		return true;
-	__atomic_sub_fetch(&pages_of[domid], n, __ATOMIC_RELAXED);
+
+	give_back(&pages, n);
+err_pieces_of:
+	give_back(&pieces_of[domid], 1);
+err_pages_of:
+	give_back(&pages_of[domid], n);
 	return false;
 }
 
 static void give_back_piece(u16 domid, u32 n)
 {
-	__atomic_sub_fetch(&pages_of[domid], n, __ATOMIC_RELAXED);
-	__atomic_sub_fetch(&pieces, 1, __ATOMIC_RELAXED);
+	give_back(&pieces, 1);
+	give_back(&pages, n);
+	give_back(&pieces_of[domid], 1);
+	give_back(&pages_of[domid], n);
 }
 
 int kept_init(struct kept *k, u16 domid, u32 most)
@@ -69,6 +94,7 @@ static void leave(struct kept *k, u32 n)
 		return;
 	world_unmap(p->base, p->pages);
 	give_back_piece(k->domid, p->pages);
+	k->pages -= p->pages;
 	p->next = k->unused;
 	k->unused = n;
 }
@@ -121,18 +147,19 @@ u8 *__kept_page(struct kept *k, u32 gref, u64 now)
 	return NULL;
 }
 
-/* All that is fresh as one piece: there is one to spare as long as there is an entry. */
-static bool map_fresh(struct kept *k, u64 now)
+/* The last @n that are fresh as one piece: there is one to spare as long as there is an entry. */
+static bool map_piece(struct kept *k, u32 n, u64 now)
 {
+	struct xpv_cached **e = &k->fresh[k->nr_fresh - n];
 	struct kept_piece *p = &k->piece[k->unused];
-	u32 gref[KEPT_FRESH], i, n = k->nr_fresh;
+	u32 gref[KEPT_PIECE], i;
 
 	if (!claim_piece(k->domid, n)) {
 		k->full = true;
 		return false;
 	}
 	for (i = 0; i < n; i++)
-		gref[i] = k->fresh[i]->map.gref;
+		gref[i] = e[i]->map.gref;
 	p->base = world_map(k->domid, gref, n);
 	if (!p->base) {
 		give_back_piece(k->domid, n);
@@ -140,25 +167,25 @@ static bool map_fresh(struct kept *k, u64 now)
 		return false;
 	}
 	for (i = 0; i < n; i++) {
-		struct xpv_cached *e = k->fresh[i];
-
-		e->map.page = (u8 *)p->base + i * XPV_PAGE_SIZE;
-		e->map.handle = k->unused;
-		xpv_cache_put(&k->cache, e, now);
+		e[i]->map.page = (u8 *)p->base + i * XPV_PAGE_SIZE;
+		e[i]->map.handle = k->unused;
+		xpv_cache_put(&k->cache, e[i], now);
 	}
 	p->pages = p->left = n;
 	k->unused = p->next;
-	k->nr_fresh = 0;
+	k->pages += n;
+	k->nr_fresh -= n;
 	return true;
 }
 
 bool kept_fill(struct kept *k, u64 now)
 {
-	bool mapped;
+	bool mapped = false;
 
 	if (likely(!k->nr_fresh && !k->full))
 		return false;
-	mapped = k->nr_fresh && map_fresh(k, now);
+	while (k->nr_fresh && map_piece(k, k->nr_fresh < KEPT_PIECE ? k->nr_fresh : KEPT_PIECE, now))
+		mapped = true;
 	drop_fresh(k);
 	if (k->full && now > YOUNG)
 		give_up(k, now - YOUNG);
@@ -168,9 +195,5 @@ bool kept_fill(struct kept *k, u64 now)
 
 bool kept_age(struct kept *k, u64 before)
 {
-	if (!k->cache.capacity)
-		return false;
-	while (give_up(k, before))
-		;
-	return k->cache.count;
+	return k->cache.capacity && give_up(k, before);
 }

@@ -11,9 +11,10 @@
 
 #include <xpv/grant.h>
 
-#define KEPT_FRESH	64u	/* mapped at once, at most */
+#define KEPT_FRESH	64u	/* that wait to be mapped */
+#define KEPT_PIECE	16u	/* pages */
 
-/* What was mapped by one call, and goes by one. */
+/* Pages first used at about the same time: mapped by one call, and unmapped by one when none of them is used. */
 struct kept_piece {
 	void *base;
 	u32 pages, left;	/* of these so many are in the cache still */
@@ -24,6 +25,7 @@ struct kept {
 	struct xpv_cache cache;	/* handles are numbers of pieces */
 	struct kept_piece *piece;
 	u32 unused;		/* the first piece that is nothing */
+	u32 pages;		/* of all pieces */
 	u16 domid;
 	bool full;		/* somebody found no room */
 	u64 again;		/* nothing is mapped before */
@@ -48,12 +50,7 @@ static inline u8 *kept_page(struct kept *k, u32 gref, u64 now)
 /* Map what was not found; its requests are not answered yet. Whether anything is mapped now that was not. */
 bool kept_fill(struct kept *k, u64 now);
 
-/* Give up what was last used before @before. Whether any is left. */
+/* Give up some of what was last used before @before. Whether there is more. */
 bool kept_age(struct kept *k, u64 before);
-
-static inline u32 kept_pages(const struct kept *k)
-{
-	return k->cache.count;
-}
 
 #endif

@@ -57,9 +57,12 @@ static void reload(void)
 		config.drain_s = new.drain_s;
 		config.max_queues = new.max_queues;
 		config.max_ring_order = new.max_ring_order;
+		WRITE_ONCE(config.persistent_grants, new.persistent_grants);
+		WRITE_ONCE(config.persistent_unused_s, new.persistent_unused_s);
 		WRITE_ONCE(config.nbd_connections, new.nbd_connections);
 		WRITE_ONCE(config.nbd_timeout_s, new.nbd_timeout_s);
 		config_free(&new);
+		disks_settings_changed();
 		log_info("settings read again");
 	}
 	notify("READY=1");

@@ -87,10 +87,11 @@ struct nbd {
 struct lane {
 	struct nbd *nbd;
 	struct worker *worker;
-	struct event event;	/* a read of @fd */
+	struct event event;	/* a read of @fd, while anything is out */
 	int fd;			/* eventfd: something is done */
 	u64 count;		/* what is read */
-	bool leaving;
+	bool listens;
+	u32 out;		/* jobs that have not come back */
 	struct jobs done;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A queue's turn. What has been read is copied to the frontend, what is to be written is copied from
- * it, where its pages stay mapped by ourselves, else by one call for all; then the answers, with at most one event for all, and the
+ * A queue's turn. What has been read is copied to the frontend, what is to be written from it: by
+ * ourselves where its pages stay mapped, by one call for all others. Then the answers, with at most one event for all, and the
  * store gets the new ones, which go to the kernel with the worker's next io_uring_enter().
  *
  * A request is copied off the ring once, into the journal; an indirect one's segments are copied
@@ -475,6 +475,7 @@ static u32 give(struct queue *q)
 {
 	if (unlikely(kept_fill(&q->kept, q->worker->second)))
 		worker_keeps(q->worker);
+	WRITE_ONCE(q->stats.kept, q->kept.pages);
 	copy_all(q->worker);
 	return answer(q);
 }
@@ -512,7 +513,6 @@ void queue_turn(struct queue *q)
 		answered += give(q);
 	}
 	WRITE_ONCE(q->stats.inflight, q->inflight);
-	WRITE_ONCE(q->stats.kept, kept_pages(&q->kept));
 	if (!q->inflight && q->arena) {
 		worker_put_arena(w, q->arena);
 		q->arena = NULL;

@@ -36,15 +36,6 @@ struct event {
  */
 struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev);
 
-/*
- * Have the kernel keep @fd at hand for this thread's requests. Returns its number, which goes into
- * sqe->fd with IOSQE_FIXED_FILE, or -1: requests are to name @fd. It stays open until it is removed.
- */
-int worker_add_file(struct worker *w, int fd);
-
-/* What worker_add_file() returned; nothing that names it is in flight. */
-void worker_remove_file(struct worker *w, int number);
-
 /* --- one piece of work --- */
 
 enum io_op {

@@ -37,7 +37,6 @@ struct file {
 struct lane {
 	struct file *file;
 	struct worker *worker;
-	int number;		/* the file's, with the worker; -1: none */
 	struct event flushed;
 	struct io *flushing;	/* a list by buf, which they don't need: done by one fsync */
 	struct io *to_flush;	/* by the next one, for they may be later than what this one saw */
@@ -157,7 +156,10 @@ static int file_open(struct store *s, const char *path, char *why)
 
 	if (!file)
 		return refuse(why, path, -ENOMEM, "no memory");
-	/* When it was last read is nobody's concern, and has to be found out for each read; its owner may say so. */
+	/*
+	 * When it was last read is nobody's concern, and costs something for each read; only its owner may say so,
+	 * which the service is of what belongs to root.
+	 */
 	file->fd = open(path, flags | O_DIRECT | O_NOATIME);
 	if (file->fd < 0 && errno == EPERM)
 		file->fd = open(path, flags | O_DIRECT);
@@ -227,27 +229,14 @@ static void *attach(struct store *s, struct worker *w)
 		return NULL;
 	lane->file = s->data;
 	lane->worker = w;
-	lane->number = worker_add_file(w, lane->file->fd);
 	lane->flushed.fn = flushed;
 	lane->last = &lane->discards;
 	return lane;
 }
 
-static void detach(void *arg)
+static void detach(void *lane)
 {
-	struct lane *lane = arg;
-
-	worker_remove_file(lane->worker, lane->number);
 	free(lane);
-}
-
-/* @sqe is prepared: its file can go by number. */
-static void by_number(const struct lane *lane, struct io_uring_sqe *sqe)
-{
-	if (lane->number < 0)
-		return;
-	sqe->fd = lane->number;
-	sqe->flags |= IOSQE_FIXED_FILE;
 }
 
 static void moved(struct event *ev, int res, u32 flags);
@@ -268,7 +257,6 @@ static void move(struct lane *lane, struct io *io)
 		io_uring_prep_read(sqe, fd, io->buf, n, io->offset);
 	else
 		io_uring_prep_write(sqe, fd, io->buf, n, io->offset);
-	by_number(lane, sqe);
 	io->ev.fn = moved;
 }
 
@@ -312,7 +300,6 @@ static void discard(struct lane *lane, struct io *io)
 		io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 					(off_t)io->offset, (off_t)n);
 	}
-	by_number(lane, sqe);
 	io->cookie = n;
 	io->ev.fn = discarded;
 }
@@ -354,10 +341,7 @@ static void add_discard(struct lane *lane, struct io *io)
 
 static void flush(struct lane *lane)
 {
-	struct io_uring_sqe *sqe = worker_sqe(lane->worker, &lane->flushed);
-
-	io_uring_prep_fsync(sqe, lane->file->fd, IORING_FSYNC_DATASYNC);
-	by_number(lane, sqe);
+	io_uring_prep_fsync(worker_sqe(lane->worker, &lane->flushed), lane->file->fd, IORING_FSYNC_DATASYNC);
 	lane->flushing = lane->to_flush;
 	lane->to_flush = NULL;
 }

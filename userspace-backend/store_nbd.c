@@ -169,8 +169,12 @@ static int nbd_measure(struct store *s)
 
 static void some_done(struct event *ev, int res, u32 flags);
 
+/* As long as something is out. */
 static void listen_to(struct lane *lane)
 {
+	if (lane->listens || !lane->out)
+		return;
+	lane->listens = true;
 	io_uring_prep_read(worker_sqe(lane->worker, &lane->event), lane->fd, &lane->count, sizeof(lane->count), 0);
 }
 
@@ -189,17 +193,16 @@ static void *attach(struct store *s, struct worker *w)
 		free(lane);
 		return NULL;
 	}
-	listen_to(lane);
 	return lane;
 }
 
-/* The kernel has its memory until the read has ended. */
+/* Nothing is out, so nobody listens. */
 static void detach(void *arg)
 {
 	struct lane *lane = arg;
 
-	lane->leaving = true;
-	eventfd_write(lane->fd, 1);
+	close(lane->fd);
+	free(lane);
 }
 
 static void some_done(struct event *ev, int res, u32 flags)
@@ -210,12 +213,7 @@ static void some_done(struct event *ev, int res, u32 flags)
 	struct job *job;
 
 	(void)res, (void)flags;
-	if (lane->leaving) {
-		close(lane->fd);
-		free(lane);
-		return;
-	}
-	listen_to(lane);
+	lane->listens = false;
 	pthread_mutex_lock(&nbd->lock);
 	TAILQ_CONCAT(&done, &lane->done, link);
 	pthread_mutex_unlock(&nbd->lock);
@@ -227,8 +225,10 @@ static void some_done(struct event *ev, int res, u32 flags)
 		pthread_mutex_lock(&nbd->lock);
 		TAILQ_INSERT_HEAD(&nbd->spare, job, link);
 		pthread_mutex_unlock(&nbd->lock);
+		lane->out--;
 		io->done(io, err);
 	}
+	listen_to(lane);
 }
 
 /* With the lock held. */
@@ -258,9 +258,13 @@ static void submit(void *arg, struct io *io)
 		TAILQ_INSERT_TAIL(&nbd->fresh, job, link);
 	}
 	pthread_mutex_unlock(&nbd->lock);
-	if (!job)
+	if (!job) {
 		io->done(io, -ENOMEM);
-	else if (first)
+		return;
+	}
+	lane->out++;
+	listen_to(lane);
+	if (first)
 		eventfd_write(nbd->wake, 1);
 }
 

@@ -16,11 +16,6 @@
 #define PORTS		64u	/* events read at once */
 #define WATCHES		2u	/* descriptors that are watched all the time */
 
-/* Younger than the headers of some machines that build. */
-#ifndef IORING_FEAT_RW_ATTR
-#define IORING_FEAT_RW_ATTR	(1U << 16)
-#endif
-
 /* --- submissions and completions --- */
 
 struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev)
@@ -54,33 +49,6 @@ static void complete(struct worker *w)
 		n++;
 	}
 	io_uring_cq_advance(&w->ring, n);
-}
-
-/* --- files --- */
-
-int worker_add_file(struct worker *w, int fd)
-{
-	int i;
-
-	for (i = 0; w->has_files && i < (int)WORKER_FILES; i++) {
-		if (w->file_used[i])
-			continue;
-		if (io_uring_register_files_update(&w->ring, (unsigned int)i, &fd, 1) != 1)
-			break;
-		w->file_used[i] = 1;
-		return i;
-	}
-	return -1;
-}
-
-void worker_remove_file(struct worker *w, int number)
-{
-	int none = -1;
-
-	if (number < 0)
-		return;
-	io_uring_register_files_update(&w->ring, (unsigned int)number, &none, 1);
-	w->file_used[number] = 0;
 }
 
 /* --- memory --- */
@@ -139,8 +107,7 @@ static void free_arena(struct worker *w, struct arena *a)
 	w->leaving = a;
 	w->leavings++;
 	w->arena_used[a->registered] = 0;
-	tell_kernel(w, a->registered, NULL, NULL);
-	w->pending++;
+	w->pending += tell_kernel(w, a->registered, NULL, NULL);
 }
 
 struct arena *worker_get_arena(struct worker *w)
@@ -283,36 +250,45 @@ static bool arm(struct worker *w)
 
 /* --- pages that stay mapped --- */
 
-/* Seconds from one look at them to the next; 0: none. May be set at any time. */
-static u64 age_period(void)
-{
-	unsigned int unused = READ_ONCE(config.persistent_unused_s);
-
-	return unused ? unused / 2 + 1 : 0;
-}
-
 void worker_keeps(struct worker *w)
 {
-	u64 period = age_period();
-
-	if (!w->age_at && period)
-		w->age_at = w->second + period;
+	if (!w->keeps)
+		w->aged = w->second;
+	w->keeps = true;
 }
 
-/* What has gone unused for so long that it is time. When nothing is left, nobody looks any more. */
+/*
+ * Seconds until the next look at them, half of the time that they may go unused after the last one; -1: there
+ * is none. The setting may change at any time.
+ */
+static int until_age(const struct worker *w, u64 second)
+{
+	unsigned int unused = READ_ONCE(config.persistent_unused_s);
+	u64 at = w->aged + unused / 2 + 1;
+
+	if (!w->keeps || !unused)
+		return -1;
+	return at > second ? (int)(at - second) : 0;
+}
+
+/* Give up some of those that have gone unused for too long. When nothing is left, nobody looks any more. */
 static void age(struct worker *w)
 {
 	u64 second = coarse_ns() / 1000000000u, unused = READ_ONCE(config.persistent_unused_s);
+	bool any = false, more = false;
 	struct queue *q;
-	bool any = false;
 
-	if (likely(second < w->age_at))
+	if (likely(until_age(w, second)))
 		return;
-	for (q = w->queues; q && unused; q = q->next) {
-		any |= kept_age(&q->kept, second > unused ? second - unused : 0);
-		WRITE_ONCE(q->stats.kept, kept_pages(&q->kept));
+	for (q = w->queues; q; q = q->next) {
+		more |= kept_age(&q->kept, second > unused ? second - unused : 0);
+		any |= q->kept.pages;
+		WRITE_ONCE(q->stats.kept, q->kept.pages);
 	}
-	w->age_at = any ? second + age_period() : 0;
+	w->keeps = any;
+	/* The rest after a turn for everybody. */
+	if (!more)
+		w->aged = second;
 }
 
 /* --- what wakes the worker --- */
@@ -425,8 +401,10 @@ static void sleep_idle(struct worker *w)
 		{ .fd = w->call_fd, .events = POLLIN },
 	};
 
+	int seconds = until_age(w, coarse_ns() / 1000000000u);
+
 	io_uring_submit(&w->ring);
-	poll(fds, WATCHES, w->age_at ? (int)age_period() * 1000 : -1);
+	poll(fds, WATCHES, seconds < 0 ? -1 : seconds * 1000);
 	io_uring_get_events(&w->ring);
 }
 
@@ -444,7 +422,7 @@ static void serve(struct worker *w)
 		else if (io_uring_sq_ready(&w->ring) || completed(w))
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
-		if (unlikely(w->age_at))
+		if (w->keeps)
 			age(w);
 		if (unlikely(w->poll.idle) && w->ready)
 			xpv_poll_work(&w->poll, now_ns(), poll_time());
@@ -470,18 +448,13 @@ static int make_ring(struct worker *w)
 	if (err)
 		return err;
 	w->has_buffers = !io_uring_register_buffers_sparse(&w->ring, WORKER_ARENAS);
-	/*
-	 * Before 6.13 the kernel lets go of no file either while a request is stuck that is older, and a target
-	 * that was closed would stay in use. Kernels have told of RW_ATTR since 6.14.
-	 */
-	w->has_files = (p.features & IORING_FEAT_RW_ATTR) && !io_uring_register_files_sparse(&w->ring, WORKER_FILES);
 	/* Else those of one store, as few as the CPUs times four, would keep all others' flushes waiting. */
 	io_uring_register_iowq_max_workers(&w->ring, threads);
 	io_uring_register_ring_fd(&w->ring);
 	if (!w->index)
-		log_info("io_uring: %s, registered buffers: %s, registered files: %s",
+		log_info("io_uring: %s, registered buffers: %s",
 			 w->deferred ? "completions on demand" : "completions at any time",
-			 w->has_buffers ? "yes" : "no", w->has_files ? "yes" : "no");
+			 w->has_buffers ? "yes" : "no");
 	return 0;
 }
 

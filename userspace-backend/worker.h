@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A worker: a thread with an io_uring, and the queues it serves. All that it waits for comes
- * through the ring: I/O, events of frontends, timers, calls of the main thread.
+ * A worker: a thread with an io_uring, and the queues it serves. All that it waits for is told by
+ * the ring: I/O, events of frontends, timers, calls of the main thread.
  *
  *   for all that is ready: a turn         (request.c: copies and I/O of a batch)
  *   look for more for a while             (only with poll_us)
@@ -23,7 +23,6 @@
 #include "world.h"
 
 #define WORKER_ARENAS	256u	/* registered, at most */
-#define WORKER_FILES	512u	/* as well; a worker has fewer lanes, or the rest name their files */
 
 struct request;
 
@@ -32,7 +31,7 @@ struct worker {
 	pthread_t thread;
 	struct io_uring ring;
 	u32 pending;			/* submissions, and buffers given up, whose last completion is to come */
-	bool has_buffers, has_files;	/* the kernel takes registered ones */
+	bool has_buffers;		/* the kernel takes registered ones */
 	bool deferred;			/* completions come only when they are asked for */
 	bool ended;
 
@@ -55,13 +54,13 @@ struct worker {
 	struct queue *unarmed;		/* those that have not asked for an event since their last turn */
 	struct xpv_poll poll;
 	u64 now, second;		/* of the turn: coarse_ns(), and in seconds */
-	u64 age_at;			/* second: when pages that stay mapped are looked at; 0: there are none */
+	bool keeps;			/* some queue may have pages that stay mapped */
+	u64 aged;			/* second: when these were looked at */
 
 	/* Memory to pass requests through. */
 	struct arena *spare, *leaving;	/* for the next queue; given up, but the kernel still has it */
 	unsigned int spares, leavings;
 	u8 arena_used[WORKER_ARENAS];
-	u8 file_used[WORKER_FILES];
 
 	/* The copies of a turn, and whose each is. */
 	struct xpv_copy_batch copies;

@@ -486,6 +486,7 @@ static void files_may_wait(void **state)
 			continue;
 		found++;
 		assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		assert_true(fcntl(fd, F_GETFL) & O_NOATIME);
 	}
 	assert_int_equal(found, 1);
 	store_close(&s);

@@ -20,21 +20,6 @@
 static struct io_uring_sqe sqes[MOST];
 static struct event *events[MOST];
 static u32 nr_sqes;
-static int file_number = -1, nr_files;
-
-int worker_add_file(struct worker *w, int fd)
-{
-	(void)w, (void)fd;
-	nr_files++;
-	return file_number;
-}
-
-void worker_remove_file(struct worker *w, int number)
-{
-	(void)w;
-	assert_int_equal(number, file_number);
-	nr_files--;
-}
 
 struct io_uring_sqe *worker_sqe(struct worker *w, struct event *ev)
 {
@@ -123,7 +108,6 @@ static int setup(void **state)
 	(void)state;
 	nr_sqes = nr_held = nr_done = 0;
 	fails = false;
-	file_number = -1;
 	return 0;
 }
 
@@ -305,44 +289,6 @@ static void discards_are_cut_short(void **state)
 	unlink(path);
 }
 
-/* All that is asked of a file goes by its number where it has one, and by its descriptor elsewhere. */
-static void files_go_by_number(void **state)
-{
-	static const enum io_op ops[] = { IO_READ, IO_WRITE, IO_FLUSH, IO_DISCARD };
-	static u8 data[4096] __attribute__((aligned(4096)));
-	char path[] = "/tmp/numbers-XXXXXX";
-	int fd = mkstemp(path);
-	struct io io[4];
-	struct store s;
-	void *lane;
-	u32 i, k;
-
-	(void)state;
-	assert_int_equal(ftruncate(fd, 1 << 20), 0);
-	open_it(&s, &store_file, path);
-	for (i = 0; i < 2; i++) {
-		file_number = i ? 1000000 : -1;
-		lane = s.ops->attach(&s, NULL);
-		assert_int_equal(nr_files, 1);
-		nr_sqes = 0;
-		for (k = 0; k < ARRAY_SIZE(ops); k++) {
-			io[k] = (struct io){ .op = ops[k], .registered = k == 1 ? 5 : -1, .bytes = 4096, .buf = data, .done = done };
-			s.ops->submit(lane, &io[k]);
-			assert_int_equal(nr_sqes, k + 1);
-			assert_int_equal(sqes[k].flags & IOSQE_FIXED_FILE, i ? IOSQE_FIXED_FILE : 0);
-			assert_true((sqes[k].fd == file_number) == !!i);
-		}
-		for (k = 0; k < ARRAY_SIZE(ops); k++)
-			events[k]->fn(events[k], 4096 * (k < 2), 0);
-		assert_int_equal(nr_done, (i + 1) * ARRAY_SIZE(ops));
-		s.ops->detach(lane);
-		assert_int_equal(nr_files, 0);
-	}
-	s.ops->close(&s);
-	close(fd);
-	unlink(path);
-}
-
 #define ON_LARGE_SECTORS								\
 	"d=$(mktemp -d) && truncate -s 32M $d.disk && l=$(losetup -b 4096 -f --show $d.disk) && rm $d.disk &&"	\
 	"mkfs.ext4 -q -b 4096 $l && mount $l $d && losetup -d $l && truncate -s 1M $d/image && echo $d"
@@ -378,7 +324,6 @@ int main(void)
 		cmocka_unit_test_setup(faults_are_one_workers_too, setup),
 		cmocka_unit_test_setup(all_queues_learn_how_to_discard, setup),
 		cmocka_unit_test_setup(discards_are_cut_short, setup),
-		cmocka_unit_test_setup(files_go_by_number, setup),
 		cmocka_unit_test_setup(holes_hide_no_sectors, setup),
 	};
 

@@ -54,11 +54,33 @@ static void persistence_takes_two(void **state)
 	config.persistent_grants = 0;
 }
 
+/* A frontend that is connected was told by the daemon before, or under other settings, and lets go of its grants. */
+static void who_was_told_no_is_held_to_it(void **state)
+{
+	(void)state;
+	config.persistent_grants = 0;
+	make_node(XPV_INITIALISING);
+	fake_store_write(FRONT "/feature-persistent", "1");
+	start_daemon();
+	open_by_script();
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	end_daemon();
+	config.persistent_grants = 64;
+	start_daemon();
+	goes_on();
+	assert_string_equal(fake_store_read(BACK "/feature-persistent"), "0");
+	assert_false(disk_next(NULL)->persistent);
+	end_all();
+	config.persistent_grants = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_kind_is_told, fresh_store),
 		cmocka_unit_test_setup(persistence_takes_two, fresh_store),
+		cmocka_unit_test_setup(who_was_told_no_is_held_to_it, fresh_store),
 	};
 	int failed;
 
