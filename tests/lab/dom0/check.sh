@@ -38,7 +38,7 @@ failed=0
 BACK_OPTIONS=max_queues=2
 printf '[disk]\nmax_queues = 2\npersistent_unused_s = 3\n' >/etc/xpv-blkd.conf
 # Loads are stopped, never waited for: this only ends what was forgotten.
-load_limit=3600
+load_limit=14400
 wanted() {
 	local - pattern
 	[ -n "${LAB_TESTS-}" ] || return 0
