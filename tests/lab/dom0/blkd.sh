@@ -499,7 +499,7 @@ blkd_grants() {
 	echo "$before copies by grants for $reads reads"
 	[ $((before * 10)) -lt "$reads" ] || { echo "what is mapped is copied by grants"; return 1; }
 	cp /etc/xpv-blkd.conf $lab/conf
-	sed -i 's/^max_queues.*/&\npersistent_grants = 20/' /etc/xpv-blkd.conf
+	sed -i 's/^max_queues.*/&\npersistent_grants = 20\npersistent_unused_s = 2/' /etc/xpv-blkd.conf
 	kill -HUP "$blkd"
 	until_ok 20 blkd_maps_at_most 0 || { echo "pages stay mapped though they are not used"; status=1; }
 	guest_fio xvdb randread 4k 32 1 >/dev/null && blkd_maps_at_most 20 || { echo "$(blkd_stat xvdb mapped_pages) pages are mapped, 20 may be"; status=1; }

@@ -36,7 +36,7 @@ GUEST_CMDLINE=init_on_alloc=0
 failed=0
 # dom0 has one CPU here.
 BACK_OPTIONS=max_queues=2
-printf '[disk]\nmax_queues = 2\npersistent_unused_s = 3\n' >/etc/xpv-blkd.conf
+printf '[disk]\nmax_queues = 2\n' >/etc/xpv-blkd.conf
 # Loads are stopped, never waited for: this only ends what was forgotten.
 load_limit=14400
 wanted() {
