@@ -278,6 +278,9 @@ static void one_is_stuck(void **state)
 			pinned = memory("VmPin");
 	}
 	assert_true(pinned);
+	/* A worker on a busy machine may have some to give back still. */
+	for (i = 0; i < LIMIT_MS && memory("VmPin") > pinned + 4 * ARENA_BYTES / 1024; i++)
+		poll(NULL, 0, 1);
 	assert_in_range(memory("VmPin"), 0, pinned + 4 * ARENA_BYTES / 1024);
 	/* It is known since when it is. */
 	youngest = disk_youngest(disks[0]);
