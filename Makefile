@@ -30,7 +30,7 @@ daemon_sources := $(wildcard userspace-backend/*.c)
 blkctl := userspace-backend/blkctl.c userspace-backend/blkctl_show.c
 blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
-stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan
+stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/kept-tsan $(O)/stress/blkd_access-tsan
 
 .PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak soak lab-debug-kernel xdp lint demo check check-long bench bench-backends bench-blkd clean
 
@@ -119,7 +119,7 @@ $(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus unit/test_handsha
 	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
 $(addprefix $(O)/, unit/test_blkd_access stress/blkd_access-tsan): of += -Wl,--wrap=pthread_create
-$(O)/stress/blkd-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
+$(O)/stress/blkd-tsan $(O)/stress/kept-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 
 $(patsubst %,$(O)/unit/test_%,$(daemon_units)): $(O)/unit/%: tests/unit/%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
@@ -177,7 +177,7 @@ $(O)/bench/blkd: tests/bench/blkd.c $(daemon_sources) $(alone) $(ring) $(headers
 		$< $(blkd_core) $(alone) $(URING) -lnbd -pthread -o $@
 
 # The daemon's threads, and the frontend's, on what they share.
-$(O)/stress/blkd-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/unit/test_%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
+$(O)/stress/blkd-tsan $(O)/stress/kept-tsan $(O)/stress/blkd_access-tsan: $(O)/stress/%-tsan: tests/unit/test_%.c $(daemon_sources) $(wildcard tests/fake/*.c) $(ring) $(headers)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) $(DAEMON_CFLAGS) -Itests/fake $(THREADS) \
 		$< $(of) -pthread -lcmocka -o $@
@@ -202,7 +202,7 @@ unit: $(units)
 	$(Q)tests/run-units.sh $^
 
 stress: $(stress)
-	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan && $(O)/stress/blkd_access-tsan
+	$(Q)$(O)/stress/ring_spsc 3000 && $(O)/stress/ring_spsc-tsan && $(O)/stress/blkd-tsan && $(O)/stress/kept-tsan && $(O)/stress/blkd_access-tsan
 
 model: $(O)/model/ring
 	$(Q)tests/model/run.sh $<
