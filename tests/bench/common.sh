@@ -25,7 +25,7 @@ measure() {
 		fail\ *) failed=${line#fail } ;;
 		verdict\ success) done=1 ;;
 		esac
-	done < <("$lab/run.sh" "$1" "$2" 3600)
+	done < <("$lab/run.sh" "$1" "$2" 7200)
 	[ -n "$done" ] || die "${failed:-dom0 gave no verdict}; all logs are in build/lab/$1"
 }
 
