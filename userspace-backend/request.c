@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A queue's turn. What has been read is copied to the frontend, what is to be written from it: by
- * ourselves where its pages stay mapped, by one call for all others. Then the answers, with at most one event for all, and the
- * store gets the new ones, which go to the kernel with the worker's next io_uring_enter().
+ * ourselves where its pages stay mapped, by one call for all others. Then the answers, with at most
+ * one event for all, and the store gets the new ones, which go to the kernel with the worker's next
+ * io_uring_enter().
  *
  * A request is copied off the ring once, into the journal; an indirect one's segments are copied
  * once into memory of ours. Both are checked there and then trusted.

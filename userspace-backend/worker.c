@@ -400,7 +400,6 @@ static void sleep_idle(struct worker *w)
 		{ .fd = channels_fd(w->channels), .events = POLLIN },
 		{ .fd = w->call_fd, .events = POLLIN },
 	};
-
 	int seconds = until_age(w, coarse_ns() / 1000000000u);
 
 	io_uring_submit(&w->ring);

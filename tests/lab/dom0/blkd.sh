@@ -55,6 +55,18 @@ blkd_killed() { # SIGNAL
 	done
 }
 
+# The disk is attached while nobody serves, and taken up when somebody does.
+blkd_late() {
+	local attach
+	stop_blkd || return
+	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" &
+	attach=$!
+	sleep 2
+	start_blkd || return
+	wait $attach || { echo "xl block-attach failed"; return 1; }
+	disk_up xvdc && detach_disk
+}
+
 # --- what hangs keeps nobody waiting ---
 
 # soon SECONDS COMMAND...: succeeds, and within that time.

@@ -45,15 +45,3 @@ blkd_service() {
 	fi
 	start_blkd && blkd_serves && return $status
 }
-
-# The disk is attached while nobody serves, and taken up when somebody does.
-blkd_late() {
-	local attach
-	stop_blkd || return
-	timeout 60 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" &
-	attach=$!
-	sleep 2
-	start_blkd || return
-	wait $attach || { echo "xl block-attach failed"; return 1; }
-	disk_up xvdc && detach_disk
-}
