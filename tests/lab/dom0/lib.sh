@@ -51,6 +51,7 @@ answered() {
 # guest COMMAND: runs it by the guest's shell, prints its output, returns its
 # code; 124 is no answer within $GUEST_LIMIT seconds, 125 a guest that has gone.
 guest() {
+	[ -z "${emulator_said-}" ] || return 125
 	local path=/local/domain/$domid/data seq=$EPOCHREALTIME answer
 	xenstore-write "$path/cmd" "$(base64 -w 0 <<<"$*")" "$path/seq" "$seq" 2>/dev/null || return 125
 	answered "$seq" "${GUEST_LIMIT:-60}" || return
@@ -71,8 +72,8 @@ guest_died() {
 
 # What QEMU does that no CPU does, and a guest dies of; said in one line. Its cmpxchg16b can leave part of an address in
 # the flags, one of the ten highest bits among them: an interrupt right behind it dies of what it returns to. It can
-# take the same interrupt twice when it enters a guest with one: the second begins where interrupts are off. Only what
-# a kernel says of its end shows flags; the domain may stay for a while.
+# take the same interrupt twice when it enters a guest with one: the second begins where interrupts are off. The kernel
+# says so when it panics; the domain may stay for a while.
 emulator_failed() {
 	[ -n "$domid" ] &&
 		tac $lab/out/guest/guest-guest.log | sed '/lab: modules under test/q' | tac | awk '
@@ -82,7 +83,8 @@ emulator_failed() {
 				else if (callback && NR - callback < 5 && flags ~ /[014589cd]..$/) said = "an interrupt though they were off, EFLAGS " flags
 			}
 			/ asm_sysvec_xen_hvm_callback\+/ && !/RIP:/ { callback = NR }
-			END { if (said) print said; exit !said }'
+			/Kernel panic/ { dead = 1 }
+			END { if (said && dead) print said; exit !(said && dead) }'
 }
 
 # --- drivers ---
