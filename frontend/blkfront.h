@@ -232,6 +232,20 @@ bool xpv_blkfront_pool_grow(struct xpv_blkfront_queue *q, struct xpv_blkfront_po
 /* blkfront_io.c APIs: */
 extern const struct blk_mq_ops xpv_blkfront_mq_ops;
 
+/* Move the data of a bounced request @out of its own pages to ours, or back. Any context. */
+void xpv_blkfront_copy(struct xpv_blkfront_shadow *sh, bool out);
+
+/* blkfront_answer.c APIs: */
+
+/* Give back what a request held, before its tag can be used again. False: it is granted still. The queue's lock is held. */
+bool xpv_blkfront_release(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh);
+
+/* Which of the limits says whether the backend takes what @rq discards, or erases. */
+bool *xpv_blkfront_discarding(struct xpv_blkfront_dev *dev, struct request *rq);
+
+/* End @rq as its outcome says; if that is about a part of it, the rest is issued. */
+void xpv_blkfront_complete(struct request *rq);
+
 /* Complete what the backend has answered. True: there was something. Any context. */
 bool xpv_blkfront_reap(struct xpv_blkfront_queue *q);
 

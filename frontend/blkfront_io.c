@@ -1,73 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Requests onto the ring, answers off it. */
+/* Requests onto the ring. */
 #include "blkfront.h"
 
 #include <linux/bvec.h>
 #include <linux/highmem.h>
 #include <xen/events.h>
 #include <xen/page.h>
-
-static struct xpv_blkfront_outcome *outcome_of(struct request *rq)
-{
-	return blk_mq_rq_to_pdu(rq);
-}
-
-/* The backend does no longer what it once offered. */
-static void give_up(struct xpv_blkfront_dev *dev, bool *offered)
-{
-	WRITE_ONCE(*offered, false);
-	schedule_work(&dev->adapt);
-}
-
-/* The backend has lied: what it answers from now on does not count, and the device is closed. */
-static void disown(struct xpv_blkfront_queue *q, const char *complaint)
-{
-	lockdep_assert_held(&q->lock);
-	xpv_ring_break(&q->ring);
-	q->live = false;
-	q->refuse = BLK_STS_IOERR;
-	xpv_blkfront_fail(q->dev, complaint);
-}
-
-/*
- * End the backend's access through a bare reference. False: it still has the page mapped. The
- * reference is not used again then, and the page is not freed, by anyone, before it ends.
- */
-static bool revoke(struct xpv_blkfront_queue *q, struct xpv_blkfront_grant *g)
-{
-	bool ended;
-
-	if (likely(q->live)) {
-		if (likely(gnttab_end_foreign_access_ref(g->gref))) {
-			q->data.free[q->data.nr_free++] = *g;
-			return true;
-		}
-		disown(q, "backend keeps a page mapped after its answer");
-	}
-	/* On the way out references leave the pool, and nothing is logged for each of them. */
-	q->data.total--;
-	ended = gnttab_try_end_foreign_access(g->gref);
-	if (!ended)
-		gnttab_end_foreign_access(g->gref, NULL);
-	return ended;
-}
-
-/* Give back what a request held, before its tag can be used again. */
-static bool release(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh)
-{
-	bool ended = true;
-	unsigned int i;
-
-	lockdep_assert_held(&q->lock);
-	if (sh->indirect)
-		q->tables.free[q->tables.nr_free++] = sh->table;
-	for (i = 0; i < sh->nr_held; i++)
-		if (q->data.paged)
-			q->data.free[q->data.nr_free++] = sh->held[i];
-		else
-			ended &= revoke(q, &sh->held[i]);
-	return ended;
-}
 
 static bool enough(struct xpv_blkfront_queue *q, struct xpv_blkfront_pool *pool, u32 n)
 {
@@ -159,8 +97,7 @@ static void copy_part(void *ours, u32 off, const struct bio_vec *bv, u32 done, u
 	}
 }
 
-/* Move the data of a bounced request between its own pages and ours. */
-static void copy_data(struct xpv_blkfront_shadow *sh, bool out)
+void xpv_blkfront_copy(struct xpv_blkfront_shadow *sh, bool out)
 {
 	u32 pos = 0, end = bytes_of(sh);
 	struct bio_vec bv = req_bvec(sh->rq);
@@ -310,7 +247,7 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 	if (q->data.paged && sh->op == XPV_BLK_WRITE) {
 		/* What was reserved is nobody else's. */
 		spin_unlock_irq(&q->lock);
-		copy_data(sh, true);
+		xpv_blkfront_copy(sh, true);
 		spin_lock_irq(&q->lock);
 	}
 	len = compose(q, sh, &slot);
@@ -321,18 +258,13 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 	else if (unlikely(!xpv_front_free(&q->ring)))
 		err = BLK_STS_RESOURCE;
 	if (unlikely(err)) {
-		release(q, sh);
+		xpv_blkfront_release(q, sh);
 		return err;
 	}
 	memcpy(xpv_front_next(&q->ring), &slot, len);
 	sh->sent = true;
 	*notify = last && xpv_front_publish(&q->ring);
 	return BLK_STS_OK;
-}
-
-static bool *discarding(struct xpv_blkfront_dev *dev, struct request *rq)
-{
-	return req_op(rq) == REQ_OP_SECURE_ERASE ? &dev->limits.secure : &dev->limits.discard;
 }
 
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
@@ -366,7 +298,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	case REQ_OP_DISCARD:
 	case REQ_OP_SECURE_ERASE:
 		op = XPV_BLK_DISCARD;
-		if (likely(READ_ONCE(*discarding(dev, rq))))
+		if (likely(READ_ONCE(*xpv_blkfront_discarding(dev, rq))))
 			break;
 		return BLK_STS_NOTSUPP;
 	default:
@@ -399,18 +331,6 @@ static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 
 	hctx->driver_data = &dev->lane[index];
 	return 0;
-}
-
-static void complete_rq(struct request *rq)
-{
-	struct xpv_blkfront_outcome *outcome = outcome_of(rq);
-
-	if (likely(!outcome->part)) {
-		blk_mq_end_request(rq, outcome->status);
-		return;
-	}
-	blk_update_request(rq, BLK_STS_OK, outcome->part);
-	blk_mq_requeue_request(rq, true);
 }
 
 static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
@@ -447,153 +367,7 @@ const struct blk_mq_ops xpv_blkfront_mq_ops = {
 	.queue_rq = queue_rq,
 	.commit_rqs = commit_rqs,
 	.init_hctx = init_hctx,
-	.complete = complete_rq,
+	.complete = xpv_blkfront_complete,
 	.poll = poll,
 	.map_queues = map_queues,
 };
-
-/* Complete a chain of requests. From here on their shadows are anybody's. */
-static void complete_chain(struct xpv_blkfront_shadow *sh)
-{
-	DEFINE_IO_COMP_BATCH(batch);
-
-	while (sh) {
-		struct request *rq = sh->rq;
-		bool alone = outcome_of(rq)->status != BLK_STS_OK || outcome_of(rq)->part;
-
-		sh = sh->next;
-		if (blk_mq_complete_request_remote(rq))
-			continue;
-		if (!blk_mq_add_to_batch(rq, &batch, alone, blk_mq_end_request_batch))
-			complete_rq(rq);
-	}
-	if (batch.complete)
-		batch.complete(&batch);
-}
-
-static void set_outcome(struct xpv_blkfront_shadow *sh, blk_status_t status)
-{
-	struct xpv_blkfront_outcome *outcome = outcome_of(sh->rq);
-
-	outcome->status = status;
-	outcome->part = likely(status == BLK_STS_OK) ? sh->part : 0;
-}
-
-static blk_status_t outcome(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh, s16 status)
-{
-	struct xpv_blkfront_dev *dev = q->dev;
-
-	if (likely(status == XPV_BLK_OK))
-		return BLK_STS_OK;
-	if (status != XPV_BLK_EOPNOTSUPP)
-		return BLK_STS_IOERR;
-	/* What a backend offered it may refuse later. */
-	switch (sh->op) {
-	case XPV_BLK_FLUSH:
-	case XPV_BLK_BARRIER:
-		/* It vouches for what it has answered. */
-		WRITE_ONCE(dev->flush_op, 0);
-		give_up(dev, &dev->limits.write_cache);
-		return BLK_STS_OK;
-	case XPV_BLK_DISCARD:
-		give_up(dev, discarding(dev, sh->rq));
-		return BLK_STS_NOTSUPP;
-	default:
-		return BLK_STS_IOERR;
-	}
-}
-
-/* Take all answers off the ring, as a chain in their order. A false one ends it, and the device. */
-static struct xpv_blkfront_shadow *take(struct xpv_blkfront_queue *q)
-{
-	struct xpv_blkfront_shadow *chain = NULL, **end = &chain;
-	u32 n;
-
-	lockdep_assert_held(&q->lock);
-	for (n = xpv_front_pending(&q->ring); n; n--) {
-		struct xpv_blkfront_shadow *sh;
-		struct xpv_blk_rsp64 rsp;
-
-		xpv_ring_copy(&q->ring, q->ring.cons, &rsp, sizeof(rsp));
-		sh = rsp.id < q->depth ? &q->shadow[rsp.id] : NULL;
-		/* Backends differ in which of an indirect request's two operations they repeat. */
-		if (unlikely(!sh || !sh->sent ||
-			     (rsp.op != sh->op && !(sh->indirect && rsp.op == XPV_BLK_INDIRECT)))) {
-			disown(q, "backend answers what was not asked");
-			break;
-		}
-		q->ring.cons++;
-		sh->sent = false;
-		set_outcome(sh, outcome(q, sh, rsp.status));
-		*end = sh;
-		end = &sh->next;
-	}
-	*end = NULL;
-	if (unlikely(xpv_ring_broken(&q->ring)))
-		disown(q, "backend shows an impossible ring index");
-	return chain;
-}
-
-bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
-{
-	struct xpv_blkfront_shadow *chain, *done = NULL, *sh;
-	unsigned long flags;
-	bool worked = false;
-
-	/*
-	 * Each round takes what has come and gives back what the round before has copied, so
-	 * that the lock is let go once a round, for the copies and the completions. As
-	 * many rounds at most as requests are issued.
-	 */
-	spin_lock_irqsave(&q->lock, flags);
-	for (;;) {
-		chain = take(q);
-		if (!chain && !q->polled && !xpv_ring_broken(&q->ring) &&
-		    xpv_front_rearm(&q->ring, 1))
-			chain = take(q);
-		spin_unlock_irqrestore(&q->lock, flags);
-		complete_chain(done);
-		if (!chain)
-			return worked;
-		worked = true;
-		for (sh = chain; sh; sh = sh->next)
-			if (q->data.paged && sh->op == XPV_BLK_READ &&
-			    outcome_of(sh->rq)->status == BLK_STS_OK)
-				copy_data(sh, false);
-
-		spin_lock_irqsave(&q->lock, flags);
-		for (sh = chain; sh; sh = sh->next)
-			if (unlikely(!release(q, sh)))
-				set_outcome(sh, BLK_STS_IOERR);
-		done = chain;
-	}
-}
-
-void xpv_blkfront_recall(struct xpv_blkfront_queue *q, bool again)
-{
-	struct xpv_blkfront_shadow *chain = NULL, *sh;
-
-	spin_lock_irq(&q->lock);
-	for (sh = q->shadow; sh < q->shadow + q->depth; sh++) {
-		if (!sh->sent)
-			continue;
-		sh->sent = false;
-		set_outcome(sh, BLK_STS_IOERR);
-		/* A backend that is Closed, or of another life, has nothing mapped. */
-		if (!release(q, sh) && again)
-			xpv_blkfront_fail(q->dev, "backend keeps a page mapped");
-		sh->next = chain;
-		chain = sh;
-	}
-	spin_unlock_irq(&q->lock);
-
-	if (!again) {
-		complete_chain(chain);
-		return;
-	}
-	while (chain) {
-		sh = chain;
-		chain = sh->next;
-		blk_mq_requeue_request(sh->rq, false);
-	}
-}

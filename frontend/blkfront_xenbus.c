@@ -142,12 +142,16 @@ void xpv_blkfront_fail(struct xpv_blkfront_dev *dev, const char *complaint)
 /* Connected once more is how a backend says that the disk has another size. */
 static void resize(struct xpv_blkfront_dev *dev)
 {
+	unsigned int noio;
 	u64 sectors;
 
 	if (xenbus_scanf(XBT_NIL, dev->xb->otherend, "sectors", "%llu", &sectors) != 1 ||
 	    !xpv_blkfront_sane_size(sectors))
 		return;
+	/* Who waits for this disk while it tells of it could not be told that its backend has gone. */
+	noio = memalloc_noio_save();
 	set_capacity_and_notify(dev->disk, sectors);
+	memalloc_noio_restore(noio);
 }
 
 /*
@@ -308,7 +312,7 @@ static void retire(struct xpv_blkfront_dev *dev)
 	works = dev->state == XPV_CONNECTED && !dev->over &&
 		xenbus_exists(XBT_NIL, dev->xb->nodename, "state");
 	if (works)
-		queue_work(system_unbound_wq, &dev->retire);
+		queue_work(system_long_wq, &dev->retire);
 	mutex_unlock(&dev->lock);
 
 	while (works && back_state(dev) == XPV_CONNECTED &&
