@@ -44,7 +44,7 @@ struct xpv_blkback_domain {
 
 /* Counted by the queue's thread, read by anybody. Never reset: the device's lifetime. */
 struct xpv_blkback_stats {
-	u64 oo_req;			/* times that requests had to wait for room */
+	u64 oo_req;			/* rounds that left requests without room */
 	u64 rd_req, wr_req, f_req, ds_req;
 	u64 rd_sect, wr_sect;
 };

@@ -12,7 +12,10 @@
 #include <linux/sched.h>
 #include <xpv_diskops.h>
 
-/* The starved have this many more tries, a jiffy or more apart, when the thread is to stop. */
+/*
+ * When the thread is to stop, the starved have this many more tries, a jiffy or more apart, not counting those
+ * while others are on their way: these leave them their room.
+ */
 #define LAST_TRIES	250
 
 /* The most discarded at once, and where pieces end: the thread has others to serve. */
@@ -38,7 +41,6 @@ static void postpone(struct xpv_blkback_request *req)
 {
 	struct xpv_blkback_queue *q = req->queue;
 
-	WRITE_ONCE(q->stats.oo_req, q->stats.oo_req + 1);
 	if (q->tries > LAST_TRIES)
 		finish(req, -ENOMEM);
 	else
@@ -276,16 +278,20 @@ static u32 take(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 		xpv_blkback_charge(q, n, moved(batch));
 	if (unlikely(starved)) {
 		chain_move(batch, &q->starved);
-		q->tries += kthread_should_stop();
+		q->tries += kthread_should_stop() && atomic_read(&q->inflight) == chain_length(batch);
 	}
 	return n;
 }
 
-/* Room for the segments of @req, and its pages of segments looked up. False: not now. */
-static bool want_segments(struct xpv_blkback_request *req)
+/*
+ * Room for the segments of @req, and its pages of segments looked up. False: not now. Once there was no
+ * *@room for one, the others of a round need not ask: there may be very many of them.
+ */
+static bool want_segments(struct xpv_blkback_request *req, bool *room)
 {
 	if (req->req.nr_segs > XPV_BLK_DIRECT_SEGS && !req->big) {
-		req->big = xpv_blkback_big_get(req->queue);
+		req->big = *room ? xpv_blkback_big_get(req->queue) : NULL;
+		*room = req->big;
 		if (!req->big) {
 			postpone(req);
 			return false;
@@ -334,6 +340,7 @@ static bool undescribed(const struct xpv_blkback_request *req)
 static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batch)
 {
 	struct xpv_blkback_request *req, *next;
+	bool room = true;
 	u64 sectors = 0;
 	int err;
 
@@ -343,7 +350,7 @@ static void describe(struct xpv_blkback_queue *q, struct xpv_blkback_chain *batc
 		return;
 	for (req = chain_take(batch); req; req = next) {
 		next = req->next;
-		if (!undescribed(req) || want_segments(req))
+		if (!undescribed(req) || want_segments(req, &room))
 			chain_add(batch, req);
 	}
 	xpv_blkback_map(q);
@@ -455,11 +462,14 @@ static void submit(struct xpv_blkback_request *req)
 	submit_bio(bio);
 }
 
-/* Wait until the disk has done, and we have answered if we can, all but the @held that the thread has. */
+/*
+ * Wait until the disk has done, and we have answered if we can, all but the @held that the thread has. The
+ * ring tells it: whoever answers moves its index, and wakes a hungry thread, under the lock.
+ */
 static void drain(struct xpv_blkback_queue *q, u32 held)
 {
 	for (;;) {
-		u32 most = allowed(q);
+		u32 left, most = allowed(q);
 
 		spin_lock_irq(&q->lock);
 		chain_move(&q->finished, &q->done);
@@ -469,7 +479,10 @@ static void drain(struct xpv_blkback_queue *q, u32 held)
 		if (!chain_empty(&q->again))
 			discard_more(q, most);
 		xpv_blkback_answer(q);
-		if (atomic_read(&q->inflight) == held + q->nr_lent)
+		spin_lock_irq(&q->lock);
+		left = xpv_back_inflight(&q->ring);
+		spin_unlock_irq(&q->lock);
+		if (left == held + q->nr_lent)
 			return;
 		wait_event_idle_timeout(q->wq, !READ_ONCE(q->hungry) || !chain_empty(&q->done) ||
 					       (!chain_empty(&q->again) && !q->pause), DRAIN_WAIT);
@@ -529,6 +542,7 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 	}
 	xpv_blkback_answer(q);
 	if (unlikely(!chain_empty(&q->starved))) {
+		WRITE_ONCE(q->stats.oo_req, q->stats.oo_req + 1);
 		/* A completion that came in between goes unnoticed, but the thread does not wait long. */
 		spin_lock_irq(&q->lock);
 		q->hungry = true;

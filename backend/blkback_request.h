@@ -114,6 +114,16 @@ static inline struct xpv_blkback_request *chain_pop(struct xpv_blkback_chain *c)
 	return first;
 }
 
+static inline int chain_length(const struct xpv_blkback_chain *c)
+{
+	const struct xpv_blkback_request *req;
+	int n = 0;
+
+	for (req = c->first; req; req = req->next)
+		n++;
+	return n;
+}
+
 /* Put all of @from behind all of @c. */
 static inline void chain_move(struct xpv_blkback_chain *c, struct xpv_blkback_chain *from)
 {

@@ -105,6 +105,9 @@ static int connect(struct xpv_blkback_device *dev)
 		complain(dev, err, "flushing the disk");
 		return err;
 	}
+	/* That may have taken long enough for another device to have the node now, and its ring in it. */
+	if (xpv_blkback_removed(dev))
+		return -ENODEV;
 	xpv_blkback_disk_measure(dev);
 	err = connect_queues(dev, &choice);
 	if (err) {

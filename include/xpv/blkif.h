@@ -21,9 +21,9 @@
 #define XPV_BLK_MAX_SEGS	256u	/* the most we take in one request: 1 MiB */
 
 enum xpv_blk_abi {
-	XPV_BLK_NATIVE,		/* "x86_64-abi" to an x86_64 guest */
+	XPV_BLK_NATIVE,		/* of whom this is compiled for: x86_64's, under no name of its own */
 	XPV_BLK_X86_32,		/* also what a missing `protocol` means on x86 */
-	XPV_BLK_X86_64,
+	XPV_BLK_X86_64,		/* "x86_64-abi" */
 };
 
 enum xpv_blk_op {

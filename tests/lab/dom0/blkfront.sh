@@ -226,6 +226,23 @@ block_back_returns() {
 	leave_back && sleep 3 && come_back && moves && steady_end
 }
 
+waits_for_room() { [ "$(shown_sum 51744 inflight)" -gt 64 ]; }
+
+# The disk stands still for longer than the backend, which is unbound meanwhile, has patience: 128 large requests, of
+# which half wait for room that only the others' end gives.
+block_back_stalled() {
+	local device=vbd-$domid-51744 drivers status=0
+	drivers=/sys/bus/xen-backend/drivers/$(back_driver)
+	guest_load stalled 'fio --name=s --filename=/dev/xvdc --rw=write --bs=128k --iodepth=128 --ioengine=libaio --direct=1 --size=16m' || return
+	until_ok 10 waits_for_room || { echo "none of $(shown_sum 51744 inflight) requests waits for room"; status=1; }
+	echo "$device" >"$drivers/unbind"
+	[ ! -e "$drivers/$device" ] || { echo "it is still bound"; status=1; }
+	echo "$device" >"$drivers/bind" || { echo "it is not bound again"; status=1; }
+	until_ok 30 eval '! guest_load_runs stalled' || { echo "fio hangs"; status=1; }
+	guest 'grep -q "err= 0" /tmp/stalled.log' || { guest 'grep -m 1 err /tmp/stalled.log'; echo "fio had errors"; return 1; }
+	return $status
+}
+
 # The backend was closed when it went, and is less able when it is back.
 block_back_returns_with_less() {
 	local queues
@@ -361,6 +378,7 @@ blkfront_tests() {
 	verdict block-unbind block_unbind
 	verdict block-unbind-alone block_unbind_alone
 	verdict block-back-returns block_back_returns
+	[ "$back" != xpv ] || verdict block-back-stalled with_disk slow 'irqmode=2 completion_nsec=2500000000 hw_queue_depth=256' block_back_stalled
 	verdict block-back-returns-with-less block_back_returns_with_less
 	verdict block-back-comes-and-goes block_back_comes_and_goes
 	verdict block-detach-without-back block_detach_without_back
