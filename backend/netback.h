@@ -7,7 +7,7 @@
  *   host -> guest: ndo_start_xmit copies straight into the guest's buffers
  *
  * No page of the guest but its rings is mapped, unless it asks for that on its control ring. No
- * packet is kept here.
+ * packet is kept here for longer than a poll.
  *
  * Who may touch what: @tx of a queue and all that goes with it belongs to its NAPI, @rx to
  * the holder of the netdev queue's transmit lock. Both outlive every connection, only the

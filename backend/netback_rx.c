@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Host to guest. A packet is copied into the buffers that the guest has posted while the
- * stack hands it to us, and nothing is kept: what the guest is too slow for waits in the
- * netdev's queueing discipline, whose limits bound it.
+ * stack hands it to us, or at the end of the poll that a stream is answered in. None is kept for longer: what
+ * the guest is too slow for waits in the netdev's queueing discipline, whose limits bound it.
  *
  * A slot's buffer is filled before the next is begun, so a packet takes as many as its
  * length needs, and one more after its first for each extra: GSO, its hash, and how much of the
@@ -48,17 +48,18 @@ struct filler {
 	struct xpv_net_rxrsp rsp;	/* but for where the data is */
 };
 
-static unsigned long drain_delay(const struct xpv_netback_queue *q)
-{
-	return q->vif->rx_notify ? msecs_to_jiffies(READ_ONCE(rx_drain_timeout_msecs)) : LOOK_DELAY;
-}
-
 /* One that can't say that it posts again has no link to lose. */
 static unsigned long stall_delay(const struct xpv_netback_queue *q)
 {
 	unsigned int ms = READ_ONCE(rx_stall_timeout_msecs);
 
 	return ms && q->vif->rx_notify ? msecs_to_jiffies(ms) : MAX_JIFFY_OFFSET;
+}
+
+/* At most as long as until the link is down. */
+static unsigned long drain_delay(const struct xpv_netback_queue *q)
+{
+	return q->vif->rx_notify ? min(msecs_to_jiffies(READ_ONCE(rx_drain_timeout_msecs)), stall_delay(q)) : LOOK_DELAY;
 }
 
 /* What the guest is told of a packet beside its data. */

@@ -321,11 +321,12 @@ static void hotplug_changed(struct xenbus_watch *watch, const char *path, const 
 static void rate_changed(struct xenbus_watch *watch, const char *path, const char *token)
 {
 	struct xpv_netback *vif = container_of(watch, struct xpv_netback, rate_watch);
-	unsigned int bytes, usec;
+	unsigned int usec;
+	u64 bytes;
 
-	if (xenbus_scanf(XBT_NIL, vif->xdev->nodename, "rate", "%u,%u", &bytes, &usec) != 2)
+	if (xenbus_scanf(XBT_NIL, vif->xdev->nodename, "rate", "%llu,%u", &bytes, &usec) != 2)
 		bytes = usec = 0;
-	xpv_netback_set_rate(vif, bytes, usec);
+	xpv_netback_set_rate(vif, min_t(u64, bytes, U32_MAX), usec);
 }
 
 /* The guest may write faster than we read: its last word counts. */
