@@ -267,6 +267,7 @@ struct xpv_netfront {
 	u8 hash_key[XPV_NET_KEY_BYTES];
 	u32 hash_table[XPV_NET_TABLE_SIZE];
 	struct xpv_netfront_hash __rcu *hash;	/* NULL: off */
+	struct xpv_netfront_hash *hash_told;	/* to be that next; of who is about to set it */
 };
 
 /* main.c APIs: */
@@ -322,6 +323,11 @@ void *xpv_netfront_ctl_page(struct xpv_netfront *np);
 void xpv_netfront_init_hash(struct xpv_netfront *np);
 /* The netdev is not registered any more. */
 void xpv_netfront_free_hash(struct xpv_netfront *np);
+/*
+ * Tell the backend to hash, with the key and table as they are, for it to be switched on next. 0 or an error. RTNL,
+ * or before it can be had. Takes the control ring's lock.
+ */
+int xpv_netfront_tell_hash(struct xpv_netfront *np);
 /* Switch it on, also with another key or table than before, or off. 0 or an error. RTNL. */
 int xpv_netfront_set_hash(struct xpv_netfront *np, bool on);
 /* The number of queues may be another one. RTNL. */

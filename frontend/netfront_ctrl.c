@@ -103,12 +103,18 @@ static void begin(struct work_struct *work)
 		xpv_netfront_begin_static(&np->queue[i]);
 		xpv_netfront_unlock_ctl(np);
 	}
-	if (!hashes)
+	/*
+	 * If the hash is wanted, the backend is told before RTNL is taken: one that leaves us without an answer, and
+	 * then comes anew, would have everybody wait. Nobody changes what it is told until it can be had.
+	 */
+	if (!hashes || (READ_ONCE(np->netdev->wanted_features) & NETIF_F_RXHASH && xpv_netfront_tell_hash(np)))
 		return;
-	/* If the hash is wanted, that has it set. */
 	rtnl_lock();
 	np->can_hash = true;
 	netdev_update_features(np->netdev);
+	/* Meanwhile somebody may have changed his mind. */
+	if (np->hash_told)
+		xpv_netfront_set_hash(np, false);
 	rtnl_unlock();
 }
 

@@ -171,18 +171,30 @@ static int get_hash(struct net_device *dev, u32 *table, u8 *key, u8 *function)
 static int set_hash(struct net_device *dev, const u32 *table, const u8 *key, u8 function)
 {
 	struct xpv_netfront *np = netdev_priv(dev);
+	u32 old_table[XPV_NET_TABLE_SIZE];
+	u8 old_key[XPV_NET_KEY_BYTES];
+	int err = 0;
 
 	if (!np->can_hash || (function != ETH_RSS_HASH_NO_CHANGE && function != ETH_RSS_HASH_TOP))
 		return -EOPNOTSUPP;
+	get_hash(dev, old_table, old_key, NULL);
 	if (table)
 		memcpy(np->hash_table, table, sizeof(np->hash_table));
 	if (key)
 		memcpy(np->hash_key, key, sizeof(np->hash_key));
-	if (dev->features & NETIF_F_RXHASH)
-		return xpv_netfront_set_hash(np, true);
-	dev->wanted_features |= NETIF_F_RXHASH;
-	netdev_update_features(dev);
-	return dev->features & NETIF_F_RXHASH ? 0 : -EIO;
+	if (dev->features & NETIF_F_RXHASH) {
+		err = xpv_netfront_set_hash(np, true);
+	} else {
+		dev->wanted_features |= NETIF_F_RXHASH;
+		netdev_update_features(dev);
+		if (!(dev->features & NETIF_F_RXHASH))
+			err = -EIO;
+	}
+	if (err) {
+		memcpy(np->hash_table, old_table, sizeof(np->hash_table));
+		memcpy(np->hash_key, old_key, sizeof(np->hash_key));
+	}
+	return err;
 }
 
 const struct ethtool_ops xpv_netfront_ethtool_ops = {

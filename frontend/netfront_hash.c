@@ -97,7 +97,7 @@ static void replace(struct xpv_netfront *np, struct xpv_netfront_hash *new)
 		kfree_rcu(old, rcu);
 }
 
-static int switch_on(struct xpv_netfront *np)
+int xpv_netfront_tell_hash(struct xpv_netfront *np)
 {
 	struct xpv_netfront_hash *h = kzalloc(sizeof(*h), GFP_KERNEL);
 	int err;
@@ -108,20 +108,29 @@ static int switch_on(struct xpv_netfront *np)
 	xpv_netfront_lock_ctl(np);
 	err = tell(np, &h->types);
 	xpv_netfront_unlock_ctl(np);
-	if (err) {
+	if (err)
 		kfree(h);
-		return err;
-	}
-	replace(np, h);
-	return 0;
+	else
+		np->hash_told = h;
+	return err;
 }
 
 int xpv_netfront_set_hash(struct xpv_netfront *np, bool on)
 {
+	int err = 0;
+
 	ASSERT_RTNL();
-	if (on)
-		return switch_on(np);
+	if (on) {
+		if (!np->hash_told)
+			err = xpv_netfront_tell_hash(np);
+		if (!err)
+			replace(np, np->hash_told);
+		np->hash_told = NULL;
+		return err;
+	}
 	replace(np, NULL);
+	kfree(np->hash_told);
+	np->hash_told = NULL;
 	xpv_netfront_lock_ctl(np);
 	/* Without a connection nobody has to know. */
 	xpv_netfront_ask_ctl(np, XPV_NET_CTL_SET_ALGORITHM, XPV_NET_ALGORITHM_NONE, 0, 0, NULL);

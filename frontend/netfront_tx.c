@@ -257,7 +257,8 @@ static bool send_as_skb(struct xpv_netfront_queue *q, struct xdp_frame *frame)
 
 	if (!skb)
 		return false;
-	/* It was taken for one that was received. */
+	/* It was taken for one that was received, with no word of where its headers are. */
+	skb_reset_network_header(skb);
 	skb_push(skb, ETH_HLEN);
 	send(q, skb);
 	return true;

@@ -234,11 +234,11 @@ static int publish(struct xpv_netfront *np)
 static int connect_queues(struct xpv_netfront *np)
 {
 	bool split = ask(np, "feature-split-event-channels");
-	unsigned int i, n;
+	unsigned int i, n, offered = ask(np, "multi-queue-max-queues");
 	int err = 0;
 
 	rtnl_lock();
-	np->offered = clamp(ask(np, "multi-queue-max-queues"), 1u, np->max_queues);
+	np->offered = clamp(offered, 1u, np->max_queues);
 	n = min(np->offered, np->wanted);
 	rtnl_unlock();
 	for (i = 0; i < n; i++) {

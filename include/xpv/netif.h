@@ -196,7 +196,8 @@ struct xpv_net_rxpkt {
 /*
  * Take the next packet off @ring, a frontend's receive ring (@ring->cons moves past it; each of the
  * indices from @pkt->first on gives back the buffer posted there).
- * Returns as xpv_net_take_tx() does, -EINVAL with @pkt->slots set and nothing to deliver.
+ * Returns as xpv_net_take_tx() does. -EINVAL: there is nothing to deliver, but @pkt's slots, first, frags and each
+ * frag's index say which buffers have come back.
  */
 int xpv_net_take_rx(struct xpv_ring *ring, struct xpv_net_rxpkt *pkt);
 
