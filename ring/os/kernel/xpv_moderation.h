@@ -74,15 +74,6 @@ static inline bool xpv_moderation_linger(struct xpv_moderation *m, bool found)
 }
 
 /*
- * Does a socket poll @napi? It does so again by itself, and once more, when it stops, as anybody would: until
- * then nobody is to tell of messages.
- */
-static inline bool xpv_busy_polled(const struct napi_struct *napi)
-{
-	return unlikely(test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state));
-}
-
-/*
  * It does not linger. Of how many messages ahead is it to be told? If of more than one, it is
  * scheduled in time though they don't come.
  */

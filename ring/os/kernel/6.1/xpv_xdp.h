@@ -20,6 +20,8 @@ static inline bool xpv_xdp_add_page(struct xdp_buff *xdp, struct page *page, u32
 	}
 	if (info->nr_frags == MAX_SKB_FRAGS)
 		return false;
+	if (page_is_pfmemalloc(page))
+		xdp_buff_set_frag_pfmemalloc(xdp);
 	xpv_frag_fill(&info->frags[info->nr_frags++], page, size);
 	info->xdp_frags_size += size;
 	return true;
