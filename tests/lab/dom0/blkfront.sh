@@ -378,7 +378,7 @@ blkfront_tests() {
 	verdict block-unbind block_unbind
 	verdict block-unbind-alone block_unbind_alone
 	verdict block-back-returns block_back_returns
-	[ "$back" != xpv ] || verdict block-back-stalled with_disk slow 'irqmode=2 completion_nsec=2500000000 hw_queue_depth=256' block_back_stalled
+	[ "$back" != xpv ] || verdict block-back-stalled with_disk slow 'irqmode=2 completion_nsec=8000000000 hw_queue_depth=256' block_back_stalled
 	verdict block-back-returns-with-less block_back_returns_with_less
 	verdict block-back-comes-and-goes block_back_comes_and_goes
 	verdict block-detach-without-back block_detach_without_back
