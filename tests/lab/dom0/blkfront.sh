@@ -367,23 +367,28 @@ block_unbind_alone() {
 	load_blkback && bind_xvdb && VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
 }
 
-blkfront_tests() {
+# With a backend that is a module, and does not mind who writes its nodes: a daemon is tried by its own tests.
+module_tests() {
+	verdict block-resize block_resize
 	verdict block-poll block_poll
 	verdict block-orders block_orders
-	verdict block-large block_large
-	verdict block-discard block_discard
-	verdict block-revoked block_revoked
-	verdict block-untrusted block_untrusted
-	verdict block-resize block_resize
-	verdict block-unbind block_unbind
 	verdict block-unbind-alone block_unbind_alone
 	verdict block-back-returns block_back_returns
 	[ "$back" != xpv ] || verdict block-back-stalled with_disk slow 'irqmode=2 completion_nsec=8000000000 hw_queue_depth=256' block_back_stalled
 	verdict block-back-returns-with-less block_back_returns_with_less
 	verdict block-back-comes-and-goes block_back_comes_and_goes
 	verdict block-detach-without-back block_detach_without_back
+}
+
+blkfront_tests() {
+	verdict block-large block_large
+	verdict block-discard block_discard
+	verdict block-revoked block_revoked
+	verdict block-untrusted block_untrusted
+	verdict block-unbind block_unbind
+	[ "$back" = blkd ] || module_tests
 	verdict block-detach-unconnected block_detach_unconnected
 	verdict block-save block_save
 	verdict block-restart block_restart
-	verdict block-queues block_queues
+	[ "$back" = blkd ] || verdict block-queues block_queues
 }
