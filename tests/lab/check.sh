@@ -27,7 +27,7 @@ boot() {
 		stage\ *) note "${line#stage }" ;;
 		done\ *) done+="${line#done } " ;;
 		esac
-	done < <(LAB_PAIRS=$* "$lab/run.sh" "check-$name" check $(((180 + (${LAB_LONG:+3000 +} 2000 + 3 * ${LAB_RANDOM:-0} + 90 * ${LAB_SOAK:-0}) * $#) * ${LAB_SLOW:-1})) || echo "status $?")
+	done < <(LAB_PAIRS=$* "$lab/run.sh" "check-$name" check $(((180 + (${LAB_LONG:+9000 +} 2000 + 3 * ${LAB_RANDOM:-0} + 90 * ${LAB_SOAK:-0}) * $#) * ${LAB_SLOW:-1})) || echo "status $?")
 	for line; do
 		case $done in *" $line "*) continue ;; esac
 		printf 'fail lab/%s dom0 stopped before its end, see %s\n' "$line" "$top/build/lab/check-$name/console.log"
