@@ -234,11 +234,11 @@ block_back_stalled() {
 	local device=vbd-$domid-51744 drivers status=0
 	drivers=/sys/bus/xen-backend/drivers/$(back_driver)
 	guest_load stalled 'fio --name=s --filename=/dev/xvdc --rw=write --bs=128k --iodepth=128 --ioengine=libaio --direct=1 --size=16m' || return
-	until_ok 10 waits_for_room || { echo "none of $(shown_sum 51744 inflight) requests waits for room"; status=1; }
+	until_ok 90 waits_for_room || { echo "none of $(shown_sum 51744 inflight) requests waits for room"; status=1; }
 	echo "$device" >"$drivers/unbind"
 	[ ! -e "$drivers/$device" ] || { echo "it is still bound"; status=1; }
 	echo "$device" >"$drivers/bind" || { echo "it is not bound again"; status=1; }
-	until_ok 30 eval '! guest_load_runs stalled' || { echo "fio hangs"; status=1; }
+	until_ok 180 eval '! guest_load_runs stalled' || { echo "fio hangs"; status=1; }
 	guest 'grep -q "err= 0" /tmp/stalled.log' || { guest 'grep -m 1 err /tmp/stalled.log'; echo "fio had errors"; return 1; }
 	return $status
 }
