@@ -194,8 +194,7 @@ struct xpv_blkback_big *xpv_blkback_big_get(struct xpv_blkback_queue *q)
 
 	if (big || q->bigs == XPV_BLKBACK_BIG)
 		return big;
-	/* Of several pages: rather later than with all that it takes to find them. */
-	big = kzalloc(sizeof(*big), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	big = kzalloc(sizeof(*big), GFP_KERNEL | __GFP_NOWARN);
 	if (big)
 		q->bigs++;
 	return big;

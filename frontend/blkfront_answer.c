@@ -2,8 +2,6 @@
 /* Answers off the ring: what they say, and what their requests held. */
 #include "blkfront.h"
 
-#include <xen/events.h>
-
 #define OPEN_ROUNDS	8u	/* of reaping, in which others may issue requests */
 
 static struct xpv_blkfront_outcome *outcome_of(struct request *rq)
