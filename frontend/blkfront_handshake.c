@@ -2,6 +2,7 @@
 /* What each end tells the other by xenstore before the first request. */
 #include "blkfront.h"
 
+#include <linux/interrupt.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
 #include <xen/interface/io/protocols.h>
@@ -183,6 +184,27 @@ static void assign_lanes(struct xpv_blkfront_dev *dev)
 				       i >= dev->nr_queues - dev->nr_polled;
 }
 
+/* Answers come to the CPUs that ask, so that nobody has to be woken on another one. */
+static void steer_interrupts(struct xpv_blkfront_dev *dev)
+{
+	const unsigned int *lane_of = dev->tags.map[HCTX_TYPE_DEFAULT].mq_map;
+	unsigned int cpu, i;
+	cpumask_var_t cpus;
+
+	/* Without memory for it they come to where they do. */
+	if (!alloc_cpumask_var(&cpus, GFP_NOIO))
+		return;
+	for (i = 0; i < dev->nr_queues; i++) {
+		cpumask_clear(cpus);
+		for_each_possible_cpu(cpu)
+			if (lane_of[cpu] % dev->nr_queues == i)
+				cpumask_set_cpu(cpu, cpus);
+		if (cpumask_intersects(cpus, cpu_online_mask))
+			irq_set_affinity(dev->queue[i].irq, cpus);
+	}
+	free_cpumask_var(cpus);
+}
+
 int xpv_blkfront_connect(struct xpv_blkfront_dev *dev)
 {
 	struct xpv_blkfront_geometry geo;
@@ -216,6 +238,7 @@ int xpv_blkfront_connect(struct xpv_blkfront_dev *dev)
 		fresh = true;
 	}
 	assign_lanes(dev);
+	steer_interrupts(dev);
 	if (fresh)
 		schedule_work(&dev->add);
 	dev_info(&dev->xb->dev, "%s: %u x %u requests of %u pages, %s%s%s%s\n", dev->name,

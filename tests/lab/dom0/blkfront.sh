@@ -44,8 +44,17 @@ block_queues() {
 	verify_cpus xvdb || { tail -n 3 $lab/out/verify.log; return 1; }
 	have=$(guest "grep ' xvdb\$' /proc/interrupts | awk '{ if (\$2 + \$3 > 20) n++ } END { print n }'")
 	[ "$have" = $want ] || { echo "answers came by $have event channels, not $want"; return 1; }
+	[ $want = 1 ] || { steered 0 3 && steered 1 2; } || return
 	reload_with max_queues=1 && [ "$(guest 'ls /sys/block/xvdb/mq | wc -l')" = 1 ] || { echo "max_queues=1 is not heeded"; return 1; }
 	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k
+}
+
+# steered CPU FIELD: no answer to what it asks for interrupts the other CPU, which has that field of /proc/interrupts.
+steered() {
+	local n
+	n=$(guest "others() { awk '\$NF == \"xvdb\" { n += \$$2 } END { print n }' /proc/interrupts; }
+		n=\$(others); taskset -c $1 dd if=/dev/xvdb of=/dev/null iflag=direct bs=4k count=200 2>/dev/null || exit; echo \$((\$(others) - n))") || return
+	[ "$n" -lt 20 ] || { echo "$n of 200 answers to CPU $1 interrupt the other one"; return 1; }
 }
 
 interrupts() { guest "awk '\$NF == \"xvdb\" { n += \$2 + \$3 } END { print n + 0 }' /proc/interrupts"; }
@@ -229,7 +238,7 @@ block_back_returns() {
 waits_for_room() { [ "$(shown_sum 51744 inflight)" -gt 64 ]; }
 
 # The disk stands still for longer than the backend, which is unbound meanwhile, has patience: 128 large requests, of
-# which half wait for room that only the others' end gives.
+# which half wait for room that only the others' end gives. null_blk gives requests up after 5 s.
 block_back_stalled() {
 	local device=vbd-$domid-51744 drivers status=0
 	drivers=/sys/bus/xen-backend/drivers/$(back_driver)
