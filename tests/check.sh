@@ -10,6 +10,7 @@ cd "$top"
 # NBD servers are for unit tests of disks on them.
 host_packages+=("${user_packages[@]}" git libcmocka-dev nbdkit qemu-utils)
 results=build/check/results
+all_series=(6.1 6.12 7)
 stage_total=10
 
 # Lines of a verdict go to the screen and are counted; all else only to the screen.
@@ -33,6 +34,16 @@ many() {
 }
 
 count() { grep -c "^$1 " "$results" || true; }
+
+# What the last steps need comes over the network, the first time: meanwhile the first ones run. Whoever
+# needs it waits for it, or fails by it.
+fetch() {
+	local series
+	for series in "${all_series[@]}"; do
+		"$lab/chroot.sh" "$series"
+	done
+	"$lab/image.sh"
+}
 
 modules_build() {
 	logged "build/check/modules-$1.log" "$lab/build.sh" "$1" || { tail -n 15 "$stage_log"; return 1; }
@@ -60,6 +71,9 @@ if [ -n "${DEBUG_KERNEL-}" ]; then
 	stage 'the kernel with checks (half an hour, cached afterwards)'
 	logged build/check/debug-kernel.log "$lab/debug-kernel.sh" || die 'the kernel could not be built'
 elif [ -z "${1-}" ]; then
+	# The shell lets what is in the background ignore Ctrl-C.
+	trap 'trap - TERM; kill 0' INT
+	fetch >build/check/fetch.log 2>&1 </dev/null &
 	stage 'lint'
 	many lint tests/lint.sh
 	stage 'unit tests'
@@ -70,7 +84,7 @@ elif [ -z "${1-}" ]; then
 	many model make -s model
 	stage 'input that fuzzing has found'
 	many fuzz make -s -k -j2 fuzz-replay
-	for series in 6.1 6.12 7; do
+	for series in "${all_series[@]}"; do
 		stage "building the modules for $series"
 		one "build/$series" modules_build "$series"
 	done
