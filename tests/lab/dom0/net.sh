@@ -326,6 +326,10 @@ net_rate() {
 	sleep 1
 	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 100000,50000
 	until_ok 20 net_moves 1 || { echo "a rate that was raised is not had before the old window ends"; return 1; }
+	# 2^32 bytes and 1000.
+	xenstore-write "/local/domain/0/backend/vif/$domid/1/rate" 4294968296,50000
+	sleep 1
+	net_moves 1 || { echo "of a rate above 4 GiB the low half counts"; return 1; }
 	guest_load_stop rate
 	detach_net
 }
@@ -382,7 +386,26 @@ net_stall() {
 	[ $status = 0 ] || return 1
 	[ $((before - kept)) -lt 32768 ] || { echo "$((before - kept)) KiB are kept for a paused guest"; return 1; }
 	until_ok 20 carrier 1 1 || { echo "the link stays down"; return 1; }
-	net_ping 1 && stalls_twice && detach_net
+	net_ping 1 && stalls_twice && stalls_before_drain && detach_net
+}
+
+# A stall that is shorter than the drain is not put off by it.
+stalls_before_drain() {
+	local status=0
+	local drain stall parameters=/sys/module/xpv_netback/parameters
+	drain=$(cat $parameters/rx_drain_timeout_msecs) stall=$(cat $parameters/rx_stall_timeout_msecs)
+	echo 60000 >$parameters/rx_drain_timeout_msecs
+	echo 2000 >$parameters/rx_stall_timeout_msecs
+	ip neighbour replace 10.0.1.2 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
+	xl pause guest
+	flood 2000 30 &
+	until_ok 15 carrier 1 0 || { echo "the link stays up until the drain's time is over"; status=1; }
+	xl unpause guest
+	wait $!
+	ip neighbour delete 10.0.1.2 dev xenbr0
+	echo "$drain" >$parameters/rx_drain_timeout_msecs
+	echo "$stall" >$parameters/rx_stall_timeout_msecs
+	[ $status = 0 ] && until_ok 20 carrier 1 1 && net_ping 1
 }
 
 # Whoever sends to a guest that has stalled, come back and stalled again, is held up but for a moment.
