@@ -13,7 +13,7 @@ dom0_packages=(
 	xen-hypervisor-4.20-amd64 xen-utils-4.20 xenstore-utils linux-image-amd64
 	qemu-system-xen seabios ipxe-qemu qemu-system-data qemu-utils
 	busybox-static kmod iproute2 procps ethtool iputils-ping e2fsprogs
-	fio iperf3 tcpdump strace systemd
+	fio iperf3 tcpdump strace systemd openvswitch-switch
 )
 guest_programs=(fio iperf3 ip ethtool xenstore-read xenstore-write xenstore-watch xenstore-ls xenstore-rm)
 guest_modules=(xen-blkfront xen-netfront null_blk xen-gntalloc xen-evtchn netconsole)

@@ -28,6 +28,8 @@ GUEST_CMDLINE=init_on_alloc=0
 . /run/lab/dom0/net.sh
 # shellcheck source=tests/lab/dom0/netpath.sh
 . /run/lab/dom0/netpath.sh
+# shellcheck source=tests/lab/dom0/netplug.sh
+. /run/lab/dom0/netplug.sh
 # shellcheck source=tests/lab/dom0/netxdp.sh
 . /run/lab/dom0/netxdp.sh
 # shellcheck source=tests/lab/dom0/netctl.sh
@@ -341,6 +343,7 @@ net_tests() {
 	net_control
 	if [ -n "${LAB_LONG-}" ]; then
 		net_path
+		net_plugs
 		verdict net-debugfs net_debugfs
 	fi
 	queues 1 1 >/dev/null
@@ -354,7 +357,7 @@ pairing() {
 	stage "$pair: starting the guest"
 	: >$lab/out/guest/guest-guest.log
 	# In-tree blkfront is who asks for several queues by itself, and for larger rings when told to.
-	GUEST_VCPUS=1 FRONT_OPTIONS=''
+	GUEST_VCPUS=${LAB_VCPUS:-1} FRONT_OPTIONS=''
 	[[ $2:$3 != linux:@(xpv|blkd) ]] || GUEST_VCPUS=2 FRONT_OPTIONS=max_ring_page_order=3
 	verdict start start_guest "$1" "$2" "$3"
 	if [ -n "$domid" ] && [ "$ready" = 1 ]; then

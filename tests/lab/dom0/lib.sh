@@ -73,10 +73,10 @@ guest_died() {
 # What QEMU does that no CPU does, and a guest dies of; said in one line. Its cmpxchg16b can leave part of an address in
 # the flags, one of the ten highest bits among them: an interrupt right behind it dies of what it returns to. It can
 # take the same interrupt twice when it enters a guest with one: the second begins where interrupts are off. The kernel
-# says so when it panics; the domain may stay for a while.
+# says so when it panics; the domain may stay for a while. Of the guest, or of another domain by its name.
 emulator_failed() {
 	[ -n "$domid" ] &&
-		tac $lab/out/guest/guest-guest.log | sed '/lab: modules under test/q' | tac | awk '
+		tac "$lab/out/guest/guest-${1-guest}.log" | sed '/lab: modules under test/q' | tac | awk '
 			match($0, /EFLAGS: [0-9a-f]+/) {
 				flags = substr($0, RSTART + 8, RLENGTH - 8)
 				if (flags !~ /^00[0-3]/) said = "flags that no CPU has, " flags
@@ -175,7 +175,7 @@ guest_config() {
 		name = "guest"
 		type = "$kind"
 		memory = ${GUEST_MEMORY:-512}
-		vcpus = ${GUEST_VCPUS:-${LAB_VCPUS:-1}}
+		vcpus = ${GUEST_VCPUS:-1}
 		cpus = "${GUEST_CPUS:-1}"
 		# Emulated CPUs do not report an intercepted RDTSCP as one; and without an
 		# invariant TSC the guest would ask the hypervisor for every time stamp.
@@ -211,12 +211,13 @@ disk_up() {
 		{ echo "no $1 in the guest"; return 1; }
 }
 
-# The address goes to whatever name vif N has; it counts once dom0 answers.
+# net_up VIF [NET]: the address, 10.0.NET.2, goes to whatever name the vif has; it counts once dom0's answers.
 net_up() {
+	local net=${2-$1}
 	guest "for i in \$(seq 200); do n=\$(ls /sys/bus/xen/devices/vif-$1/net 2>/dev/null) && [ \"\$n\" ] && break; sleep 0.2; done
-		ip addr flush dev \$n; ip addr add 10.0.$1.2/24 dev \$n && ip link set \$n up
-		for i in \$(seq 20); do ping -q -c 1 -W 1 10.0.$1.1 && exit; done; exit 1" >/dev/null ||
-		{ echo "vif $1 does not reach dom0"; return 1; }
+		ip addr flush dev \$n; ip addr add 10.0.$net.2/24 dev \$n && ip link set \$n up
+		for i in \$(seq 20); do ping -q -c 1 -W 1 10.0.$net.1 && exit; done; exit 1" >/dev/null ||
+		{ echo "vif $1 does not reach 10.0.$net.1"; return 1; }
 }
 
 gone() { ! xl list | awk -v d="$1" '$2 == d { found = 1 } END { exit !found }'; }
