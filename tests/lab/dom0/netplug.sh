@@ -119,6 +119,7 @@ driver_carries() {
 
 # When it dies the guest loses this link and nothing else; by the next one its connections go on.
 driver_restarts() {
+	local unplugs
 	driver_start && driver_attach && net_ping 7 || return
 	in_driver 'readlink /sys/bus/xen-backend/devices/vif-*/driver' | grep xpv-vif || { echo "the driver domain has another backend"; return 1; }
 	net_job 6 && until_ok 20 driver_carries || { echo "no traffic through the driver domain"; return 1; }
@@ -128,8 +129,9 @@ driver_restarts() {
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	driver_unplugs >/tmp/driver.plug 2>&1 &
+	unplugs=$!
 	driver_detach || return
-	wait $! || { cat /tmp/driver.plug; echo "the driver domain still has vif$domid.1"; return 1; }
+	wait $unplugs || { cat /tmp/driver.plug; echo "the driver domain still has vif$domid.1"; return 1; }
 }
 
 net_driver_domain() {
@@ -151,7 +153,7 @@ net_driver_domain() {
 driver_cleanup() {
 	tidy
 	kill ${net_server-} 2>/dev/null
-	! xl domid driver 2>/dev/null || xl destroy driver
+	! xl domid driver >/dev/null 2>&1 || xl destroy driver
 	until_ok 20 gone "$driver" || { echo "the driver domain stays as a zombie"; return 1; }
 	guest '[ ! -e /sys/bus/xen/devices/vif-1 ]' || driver_detach
 }
