@@ -39,6 +39,8 @@ count() { grep -c "^$1 " "$results" || true; }
 # needs it waits for it, or fails by it.
 fetch() {
 	local series
+	# Which the shell lets what is in the background ignore: Ctrl-C is for it as well.
+	trap - INT
 	for series in "${all_series[@]}"; do
 		"$lab/chroot.sh" "$series"
 	done
@@ -71,8 +73,6 @@ if [ -n "${DEBUG_KERNEL-}" ]; then
 	stage 'the kernel with checks (half an hour, cached afterwards)'
 	logged build/check/debug-kernel.log "$lab/debug-kernel.sh" || die 'the kernel could not be built'
 elif [ -z "${1-}" ]; then
-	# The shell lets what is in the background ignore Ctrl-C.
-	trap 'trap - TERM; kill 0' INT
 	fetch >build/check/fetch.log 2>&1 </dev/null &
 	stage 'lint'
 	many lint tests/lint.sh

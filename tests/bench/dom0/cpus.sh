@@ -32,6 +32,7 @@ for ((round = 1; round <= rounds; round++)); do
 			for ((turn = 0; turn < turns; turn++)); do
 				now=$(rate $cpus)
 				echo "$drivers $cpus $now"
+				[ "$now" -gt 0 ] || fail "fio failed in a guest of $cpus CPUs with the $drivers pair"
 				[ "$now" -le "${best[$drivers $cpus]:-0}" ] || best[$drivers $cpus]=$now
 			done
 			stop_guest >&2 || fail "the guest with the $drivers pair could not be destroyed"

@@ -41,6 +41,7 @@ coalesced() {
 	fi
 	if [ "$front" = xpv ]; then
 		many 'in the guest' "$to_guest" && many 'for answers' "$answered" || return
+		guest "grep -vx 0 /sys/class/net/$guest_name/queues/tx-0/byte_queue_limits/limit" || { echo "bytes on their way are not accounted for"; return 1; }
 		guest "ethtool -C $guest_name rx-usecs 10000" && events 400 && few 'in the guest' "$to_guest" && many 'for answers' "$answered" || return
 		guest "ethtool -C $guest_name rx-usecs 0 tx-usecs 10000" && events 400 && many 'in the guest again' "$to_guest" && few 'for answers' "$answered" || return
 		guest "ethtool -C $guest_name tx-usecs 0" && net_ping 1 || return
