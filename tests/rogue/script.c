@@ -23,7 +23,7 @@
  *   notify             send an event
  *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these, by FIELD!=EXPR not that
  *   try MS [STATEMENT] take a message if one comes in time, and then do that
- *   serve MS           (back) answer everything as an honest backend would,
+ *   serve MS           (back) answer everything as an honest backend would, until the guest closes
  *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
  *   grab EXPR          (back) map the page of this grant, write a frame to a vif's, and keep it
  *   clean EXPR         (back) the page of this grant has to be zeroes
@@ -289,9 +289,12 @@ static void serve(struct rogue *r, u32 ms)
 {
 	u64 end = now_ms() + ms;
 
-	while (now_ms() < end)
+	while (now_ms() < end) {
 		if (next(r, 20))
 			(r->vif ? answer_vif : answer_vbd)(r);
+		else if (ask(r, "state") >= XPV_CLOSING)
+			break;
+	}
 }
 
 static u8 *entry_of(struct rogue *r, u64 i)

@@ -18,6 +18,8 @@ GUEST_CMDLINE=init_on_alloc=0
 . /run/lab/dom0/soak.sh
 # shellcheck source=tests/lab/dom0/blkback.sh
 . /run/lab/dom0/blkback.sh
+# shellcheck source=tests/lab/dom0/discard.sh
+. /run/lab/dom0/discard.sh
 # shellcheck source=tests/lab/dom0/blkfront.sh
 . /run/lab/dom0/blkfront.sh
 # shellcheck source=tests/lab/dom0/blkd.sh
