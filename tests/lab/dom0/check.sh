@@ -98,7 +98,7 @@ tidy() {
 # --- disk ---
 
 disk_verify() {
-	local large=16m
+	local large=8m
 	[ -z "${LAB_LONG-}" ] || large=32m
 	VERIFY_SIZE=4m guest_verify xvdb randwrite 4k &&
 		VERIFY_SIZE=4m guest_verify xvdb randread 4k &&
@@ -378,8 +378,8 @@ pairing() {
 		# Their vif is a kernel's, which other pairings try.
 		[[ $back = @(qdisk|blkd) ]] || net_tests
 		[ "$back" != xpv ] || verdict xentop seen_by_xentop
+		! in_depth || verdict attach-under-load attach_under_load
 		if in_depth || blkd_in_depth; then
-			verdict attach-under-load attach_under_load
 			verdict detach-busy-disk detach_busy_disk
 		fi
 		if in_depth && [[ $back != @(qdisk|blkd) ]]; then

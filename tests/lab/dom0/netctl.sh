@@ -196,7 +196,9 @@ net_control() {
 			verdict net-static-again net_static_again
 		}
 	fi
-	verdict net-hash net_hash
-	[ -z "${LAB_LONG-}" ] || verdict net-hash-kept net_hash_kept
+	[ -z "${LAB_LONG-}" ] || {
+		verdict net-hash net_hash
+		verdict net-hash-kept net_hash_kept
+	}
 	queues 1 1 >/dev/null
 }
