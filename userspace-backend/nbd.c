@@ -99,11 +99,17 @@ static int issue(struct conn *c, struct job *job)
 	return -1;
 }
 
+/* How many of the connections are to be used. */
+static unsigned int used(const struct nbd *nbd)
+{
+	return nbd->alone ? 1 : nbd->nr_conns;
+}
+
 static struct conn *least_loaded(struct nbd *nbd)
 {
 	struct conn *c, *least = NULL;
 
-	for (c = nbd->conn; c < nbd->conn + nbd->nr_conns; c++)
+	for (c = nbd->conn; c < nbd->conn + used(nbd); c++)
 		if (c->state == CONN_UP && (!least || c->load < least->load))
 			least = c;
 	return least;
@@ -242,8 +248,14 @@ static void come_up(struct conn *c)
 	if (c->told)
 		log_info("%s: connected again", nbd->uri);
 	c->told = false;
+	/* A flush by one covers no other's writes, by the word of the server that is there now. */
+	if (!e.several && nbd->nr_conns > 1) {
+		nbd->alone = true;
+		renew_others(nbd);
+	}
 	if (c != nbd->conn)
 		return;
+	nbd->alone = !e.several;
 	/* What was promised to the guest stays as it was, but for the size. */
 	first = nbd->export;
 	if (first.sector) {
@@ -364,6 +376,8 @@ static int connect_all(struct nbd *nbd, u64 now)
 	for (c = nbd->conn; c < nbd->conn + nbd->nr_conns; c++) {
 		if (c->state == CONN_COMING && c->again <= now)
 			broken(c, "no answer in time");
+		if (c->state == CONN_DOWN && c >= nbd->conn + used(nbd))
+			continue;
 		if (c->state == CONN_DOWN && c->again <= now)
 			start_connecting(c);
 		if ((c->state == CONN_DOWN || c->state == CONN_COMING) && c->again < next)

@@ -80,6 +80,7 @@ struct nbd {
 	/* The thread's. */
 	struct jobs waiting;
 	unsigned int nr_conns;
+	bool alone;		/* the server that is there now wants but one */
 	struct conn conn[MAX_NBD_CONNECTIONS];
 	u64 ticked;		/* ns */
 };

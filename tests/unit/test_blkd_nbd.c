@@ -382,6 +382,32 @@ static void it_grows(void **state)
 	stop_server(SIGTERM);
 }
 
+/* A server that does not promise that a flush covers what came by others, where one did that did. */
+static void one_connection_is_enough_for_it(void **state)
+{
+	char line[200], log[64];
+	int i;
+
+	(void)state;
+	start_file();
+	begin(target, 1, 1, XPV_BLK_X86_64);
+	read_from(0);
+	stop_server(SIGKILL);
+	snprintf(log, sizeof(log), "%s.log", place);
+	snprintf(line, sizeof(line), "--filter=log --filter=multi-conn file %s multi-conn-mode=disable logfile=%s", image, log);
+	start_nbdkit(line);
+	for (i = 0; i < 20; i++) {
+		read_from(0);
+		poll(NULL, 0, 10);
+	}
+	end();
+	stop_server(SIGTERM);
+	snprintf(line, sizeof(line), "[ $(grep -o 'connection=[0-9]* Read' %s | sort -u | wc -l) = 1 ]", log);
+	i = system(line);
+	unlink(log);
+	assert_int_equal(i, 0);
+}
+
 static void what_cannot_be_opened(void **state)
 {
 	struct store s = { 0 };
@@ -428,6 +454,7 @@ int main(void)
 		cmocka_unit_test_setup(errors_are_the_guests, setup),
 		cmocka_unit_test_setup(memory_is_nobody_elses, setup),
 		cmocka_unit_test_setup(it_grows, setup),
+		cmocka_unit_test_setup(one_connection_is_enough_for_it, setup),
 		cmocka_unit_test_setup(what_cannot_be_opened, setup),
 	};
 	int failed;
