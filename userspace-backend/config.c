@@ -83,6 +83,11 @@ static int take(void *data, const char *section, const char *name, const char *t
 			snprintf(r->why, CONFIG_WHY, "[%s] has no setting %s", section, name);
 		return 0;
 	}
+	if (s->at == offsetof(struct config, run_dir) && text[0] != '/') {
+		if (!*r->why)
+			snprintf(r->why, CONFIG_WHY, "run_dir is an absolute path, not '%s'", text);
+		return 0;
+	}
 	err = s->kind == TEXT ? set_text(r->config, s, text) : set_number(r->config, s, text);
 	if (err && !*r->why && s->kind == NUMBER)
 		snprintf(r->why, CONFIG_WHY, "%s is a number from 0 to %u, not '%s'", name, s->most, text);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -215,6 +216,7 @@ static int say(char *why, int err, const char *format, ...)
 static int listen_path(const char *path, char *why)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat there;
 	int fd, err;
 	mode_t mask;
 
@@ -229,8 +231,15 @@ static int listen_path(const char *path, char *why)
 		close(fd);
 		return say(why, -EADDRINUSE, "%s: another xpv-blkd answers there", path);
 	}
-	if (unlink(path) && errno != ENOENT)
+	if (lstat(path, &there)) {
+		if (errno != ENOENT)
+			goto err_close;
+	} else if (!S_ISSOCK(there.st_mode)) {
+		close(fd);
+		return say(why, -EEXIST, "%s: is there, and is no socket: remove it, or name another path", path);
+	} else if (unlink(path)) {
 		goto err_close;
+	}
 	mask = umask(0077);
 	err = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
@@ -264,6 +273,8 @@ static int listen_host(const char *address, char *why)
 		return say(why, -EINVAL, "%.100s: neither a path nor ADDRESS:PORT, in numbers", address);
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    /* The network may not be up yet. */
+	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, SERVE_CLIENTS)) {
 		err = -errno;
 		if (fd >= 0)

@@ -106,6 +106,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "[daemon]\nworkers = 99999999999999999999\n", "line 2: workers is a number" },
 		{ "[disk]\nworkers = 1\n", "line 2: [disk] has no setting workers" },
 		{ "workers = 1\n", "line 1: [] has no setting workers" },
+		{ "[daemon]\nrun_dir =\n", "line 2: run_dir is an absolute path, not ''" },
+		{ "[daemon]\nrun_dir = x\n", "line 2: run_dir is an absolute path, not 'x'" },
 		{ "[daemon]\nnonsense\n", "line 2: not a setting: NAME = VALUE" },
 		{ "[daemon]\na = 1\nb = 2\n", "line 2: [daemon] has no setting a" },
 	};

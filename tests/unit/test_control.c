@@ -325,8 +325,10 @@ static void metrics_as_the_format_has_it(void **state)
 static void addresses(void **state)
 {
 	static const struct service none;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	char why[SERVE_WHY], path[64], longer[200];
 	struct stat st;
+	int fd;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/control", config.run_dir);
@@ -343,12 +345,20 @@ static void addresses(void **state)
 	assert_int_equal(serve(&none, "127.0.0.1:x", why), -EINVAL);
 	assert_int_equal(serve(&none, "[::1:80", why), -EINVAL);
 	assert_int_equal(serve(&none, "127.0.0.1:0", why), 0);
+	/* Not this machine's yet. */
+	assert_int_equal(serve(&none, "192.0.2.1:0", why), 0);
 	/* Of a daemon that has died. */
 	snprintf(path, sizeof(path), "%s/left", config.run_dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_true(serve(&none, path, why) < 0);
 	rmdir(path);
 	fclose(fopen(path, "w"));
+	assert_int_equal(serve(&none, path, why), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+	strcpy(sun.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	close(fd);
 	assert_int_equal(serve(&none, path, why), 0);
 	unlink(path);
 }
