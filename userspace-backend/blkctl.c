@@ -15,6 +15,7 @@
 #define AGAIN_MOST_MS	200
 #define PATIENCE_S	20	/* a hotplug script has 40 seconds */
 #define CLOSE_S		5	/* what takes longer is done, but not waited for */
+#define RESTART_S	10	/* in which a daemon that has just ended is there again */
 
 /* What this program ends with, besides 0. */
 enum { REFUSED = 1, USAGE = 2, UNREACHABLE = 3 };
@@ -34,8 +35,10 @@ static struct {
 	const char *socket;
 	bool json;
 	double watch;		/* seconds between looks; 0: look once */
-	int fd;
-	FILE *answers;		/* of @fd */
+	bool persists;		/* waits for a daemon that is started anew */
+	FILE *daemon;		/* the connection; NULL: there is none, and @why not */
+	const char *why;
+	bool denied;		/* that is why */
 } ctl = { .socket = SOCKET };
 
 static void wrong(const char *what)
@@ -44,10 +47,10 @@ static void wrong(const char *what)
 	exit(USAGE);
 }
 
-static void unreachable(const char *what)
+static void unreachable(void)
 {
-	fprintf(stderr, "xpv-blkctl: xpv-blkd does not answer on %s: %s; systemctl start xpv-blkd\n",
-		ctl.socket, what);
+	fprintf(stderr, "xpv-blkctl: xpv-blkd does not answer on %s: %s; %s\n", ctl.socket, ctl.why,
+		ctl.denied ? "only root may ask" : "systemctl start xpv-blkd");
 	exit(UNREACHABLE);
 }
 
@@ -59,31 +62,41 @@ static void call_daemon(void)
 	if (strlen(ctl.socket) >= sizeof(sun.sun_path))
 		wrong("the path of the socket is too long");
 	strcpy(sun.sun_path, ctl.socket);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
-		unreachable(strerror(errno));
-	ctl.fd = fd;
-	ctl.answers = fdopen(fd, "r");
-	if (!ctl.answers)
-		unreachable(strerror(errno));
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
+		ctl.daemon = fdopen(fd, "r");
+	if (ctl.daemon)
+		return;
+	ctl.why = strerror(errno);
+	ctl.denied = errno == EACCES;
+	if (fd >= 0)
+		close(fd);
 }
 
-/* The answer to @question, to be put by the caller. */
+static struct json_object *no_answer(const char *why)
+{
+	fclose(ctl.daemon);
+	ctl.daemon = NULL;
+	ctl.why = why;
+	return NULL;
+}
+
+/* The answer to @question, to be put by the caller; NULL: there is none, and ctl.why. */
 static struct json_object *ask(struct json_object *question)
 {
 	struct json_object *answer;
 	char *line = NULL;
 	size_t size = 0;
 
-	if (dprintf(ctl.fd, "%s\n", json_object_to_json_string_ext(question, JSON_C_TO_STRING_PLAIN)) < 0)
-		unreachable(strerror(errno));
+	if (!ctl.daemon)
+		call_daemon();
+	if (!ctl.daemon)
+		return NULL;
+	if (dprintf(fileno(ctl.daemon), "%s\n", json_object_to_json_string_ext(question, JSON_C_TO_STRING_PLAIN)) < 0)
+		return no_answer(strerror(errno));
 	errno = 0;
-	if (getline(&line, &size, ctl.answers) <= 0)
-		unreachable(errno ? strerror(errno) : "it hung up");
-	answer = json_tokener_parse(line);
+	answer = getline(&line, &size, ctl.daemon) > 0 ? json_tokener_parse(line) : NULL;
 	free(line);
-	if (!answer)
-		unreachable("that was no answer");
-	return answer;
+	return answer ?: no_answer(errno ? strerror(errno) : "it hung up");
 }
 
 static double now(void)
@@ -94,18 +107,20 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* As ask(), for as long as the daemon says `again`, and @patience; ends the program if it refuses. */
+/* The answer, once the daemon does not say `again`, in @patience seconds; ends the program if it refuses. */
 static struct json_object *demand(struct json_object *question, u32 patience)
 {
-	double end = now() + patience;
+	double end = now() + patience, restarted = now() + RESTART_S;
 	u32 ms = AGAIN_LEAST_MS;
 	struct json_object *answer;
 
 	for (;;) {
 		answer = ask(question);
-		if (get_truth(answer, "ok"))
+		if (!answer && (!ctl.persists || now() > restarted))
+			unreachable();
+		if (answer && get_truth(answer, "ok"))
 			return answer;
-		if (!get_truth(answer, "again") || now() > end)
+		if (answer && (!get_truth(answer, "again") || now() > end))
 			break;
 		json_object_put(answer);
 		usleep(ms * 1000);
@@ -216,6 +231,7 @@ static int open_store(int argc, char **argv)
 {
 	if (argc != 1)
 		wrong("open takes a path");
+	ctl.persists = true;
 	demand(question("open", "path", argv[0]), PATIENCE_S);
 	return 0;
 }
@@ -277,9 +293,7 @@ int main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	for (i = 0; argc && i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(argv[0], commands[i].name)) {
-			call_daemon();
+		if (!strcmp(argv[0], commands[i].name))
 			return commands[i].fn(argc - 1, argv + 1);
-		}
 	wrong(argc ? "that is no command" : "what to do?");
 }

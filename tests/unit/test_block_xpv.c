@@ -34,9 +34,12 @@ static void make_programs(void)
 {
 	put("xenstore-read", "cat \"$(echo \"$1\" | tr / _)\"\n");
 	put("xenstore-write", "[ ! -e readonly ] || exit 1\necho \"write $*\" >>log\n");
-	put("xpv-blkctl", "echo \"ctl $*\" >>log\n! grep -qx \"$3\" refused || { echo \"xpv-blkctl: no\"; exit 1; }\n");
-	put("qemu-nbd", "echo nbd >>log\n[ ! -e broken ] || { echo 'it is broken'; exit 1; }\n");
-	shell("for p in xenstore-read xenstore-write xpv-blkctl qemu-nbd; do"
+	put("xenstore-rm", "echo \"rm $*\" >>log\n");
+	put("xpv-blkctl", "echo \"ctl $*\" >>log\n[ ! -e away ] || exit 3\n"
+	    "! grep -qx \"$3\" refused || { echo \"xpv-blkctl: no\"; exit 1; }\n");
+	put("qemu-nbd", "echo nbd >>log\nwhile [ -e serves ]; do sleep 0.1; done\n"
+	    "[ ! -e broken ] || { echo 'it is broken'; exit 1; }\n");
+	shell("for p in xenstore-read xenstore-write xenstore-rm xpv-blkctl qemu-nbd; do"
 	      "	sed -i '1i #!/bin/sh' $p && chmod +x $p || exit; "
 	      "done");
 }
@@ -45,7 +48,7 @@ static void make_programs(void)
 static int setup(void **state)
 {
 	(void)state;
-	shell("rm -f log readonly broken refused conf _* backend* && : >refused");
+	shell("rm -f log readonly broken refused away serves conf _* backend* && : >refused");
 	put("backend_vbd3_7_51712_params", "aio:/image");
 	put("backend_vbd3_7_51712_mode", "w");
 	put("_local_domain_7_vm", "/vm/x");
@@ -100,6 +103,39 @@ static void what_failed_is_closed(void **state)
 	}
 }
 
+/* It is not to become a disk when the daemon comes: what the node says is taken back. */
+static void nobody_answers(void **state)
+{
+	(void)state;
+	put("away", "yes\n");
+	assert_int_equal(call("add"), 1);
+	assert_true(logged("rm " NODE "/xpv-blkd-opened$"));
+	assert_true(logged("write " NODE "/hotplug-error"));
+	assert_int_equal(call("remove"), 0);
+}
+
+/* A device model that runs connects to nothing more. */
+static void attached_to_a_guest_that_runs(void **state)
+{
+	(void)state;
+	put("_local_domain_0_device-model_7_state", "running");
+	assert_int_equal(call("add"), 0);
+	assert_false(logged("nbd"));
+	assert_true(logged("write " NODE "/hotplug-status connected$"));
+}
+
+/* Of another disk, whose name begins with this one's. */
+static void no_other_server_is_ended(void **state)
+{
+	(void)state;
+	put("serves", "yes\n");
+	shell("./qemu-nbd --socket /run/xpv-blkd/7-51712.nbd x & echo $! >mine\n"
+	      "./qemu-nbd --socket /run/xpv-blkd/7-51712.nbd2 x & echo $! >other\nsleep 0.2");
+	assert_int_equal(call("remove"), 0);
+	shell("for i in $(seq 50); do kill -0 $(cat mine) 2>/dev/null || exit 0; sleep 0.1; done; exit 1");
+	shell("kill -0 $(cat other) && rm serves mine other");
+}
+
 static void settings_say_where_the_daemon_is(void **state)
 {
 	(void)state;
@@ -115,6 +151,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(it_is_opened, setup),
 		cmocka_unit_test_setup(what_failed_is_closed, setup),
+		cmocka_unit_test_setup(nobody_answers, setup),
+		cmocka_unit_test_setup(attached_to_a_guest_that_runs, setup),
+		cmocka_unit_test_setup(no_other_server_is_ended, setup),
 		cmocka_unit_test_setup(settings_say_where_the_daemon_is, setup),
 	};
 	char command[160];
