@@ -79,6 +79,14 @@ void disks_stop(void)
 	news_fd = -1;
 }
 
+void disks_halt(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_workers; i++)
+		worker_halt(&workers[i]);
+}
+
 unsigned int disks_workers(void)
 {
 	return nr_workers;

@@ -11,6 +11,9 @@ int disks_start(void);
 /* No disk is left, or what is left is to be as if killed. */
 void disks_stop(void);
 
+/* Nothing is begun or answered any more, and the process is about to end. */
+void disks_halt(void);
+
 unsigned int disks_workers(void);
 
 /* Workers that sleep look at what config says now. */

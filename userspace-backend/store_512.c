@@ -28,6 +28,7 @@ struct small {
 	struct job *writing;	/* any order */
 	struct job *waiting;	/* in order */
 	bool beginning;		/* they are being looked through: */
+	bool more;		/* once more, for */
 	u64 from, to;		/* who waits for what lies here, in bytes */
 };
 
@@ -138,9 +139,10 @@ static void begin(struct small *small, struct job *j)
  */
 static void begin_waiting(struct small *small, const struct job *ended)
 {
-	struct job *j = small->waiting;
+	struct job *j, *next;
 
 	if (small->beginning) {
+		small->more = true;
 		small->from = small->from < ended->from ? small->from : ended->from;
 		small->to = small->to > ended->to ? small->to : ended->to;
 		return;
@@ -148,15 +150,16 @@ static void begin_waiting(struct small *small, const struct job *ended)
 	small->beginning = true;
 	small->from = ended->from;
 	small->to = ended->to;
-	while (j) {
+	for (j = small->waiting; j; j = next) {
+		next = j->next;
 		if (j->from >= small->to || j->to <= small->from ||
-		    in_use(small->writing, NULL, j) || in_use(small->waiting, j, j)) {
-			j = j->next;
+		    in_use(small->writing, NULL, j) || in_use(small->waiting, j, j))
 			continue;
-		}
 		remove_job(&small->waiting, j);
+		small->more = false;
 		begin(small, j);
-		j = small->waiting;
+		if (small->more)
+			next = small->waiting;
 	}
 	small->beginning = false;
 }

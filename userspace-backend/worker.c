@@ -97,17 +97,21 @@ static struct arena *make_arena(struct worker *w)
 	return a;
 }
 
-static void free_arena(struct worker *w, struct arena *a)
+/* False: the kernel, short of memory, does not let go of it. */
+static bool free_arena(struct worker *w, struct arena *a)
 {
 	if (a->registered < 0) {
 		unmap(a);
-		return;
+		return true;
 	}
+	if (!tell_kernel(w, a->registered, NULL, NULL))
+		return false;
 	a->next = w->leaving;
 	w->leaving = a;
 	w->leavings++;
 	w->arena_used[a->registered] = 0;
-	w->pending += tell_kernel(w, a->registered, NULL, NULL);
+	w->pending++;
+	return true;
 }
 
 struct arena *worker_get_arena(struct worker *w)
@@ -121,21 +125,32 @@ struct arena *worker_get_arena(struct worker *w)
 	return a;
 }
 
+static void put_spare(struct worker *w, struct arena *a)
+{
+	a->next = w->spare;
+	w->spare = a;
+	w->spares++;
+}
+
 /*
  * Before 6.13 the kernel lets go of no buffer, whoever's, while a request is stuck that is older: to go on
  * giving them up would pin ever more memory.
  */
 static void trim(struct worker *w)
 {
-	while (w->spares > SPARES && w->leavings < LEAVINGS)
-		free_arena(w, worker_get_arena(w));
+	while (w->spares > SPARES && w->leavings < LEAVINGS) {
+		struct arena *a = worker_get_arena(w);
+
+		if (free_arena(w, a))
+			continue;
+		put_spare(w, a);
+		return;
+	}
 }
 
 void worker_put_arena(struct worker *w, struct arena *a)
 {
-	a->next = w->spare;
-	w->spare = a;
-	w->spares++;
+	put_spare(w, a);
 	trim(w);
 }
 
@@ -407,6 +422,19 @@ static void sleep_idle(struct worker *w)
 	io_uring_get_events(&w->ring);
 }
 
+/* A request may be stuck for longer than others' pages are to be kept. */
+static void sleep_busy(struct worker *w)
+{
+	int seconds = until_age(w, coarse_ns() / 1000000000u);
+	struct __kernel_timespec most = { .tv_sec = seconds };
+	struct io_uring_cqe *cqe;
+
+	if (seconds < 0)
+		io_uring_submit_and_wait(&w->ring, 1);
+	else
+		io_uring_submit_and_wait_timeout(&w->ring, &cqe, 1, &most, NULL);
+}
+
 static void serve(struct worker *w)
 {
 	while (!w->ended) {
@@ -417,7 +445,7 @@ static void serve(struct worker *w)
 		if (wait && w->pending == WATCHES)
 			sleep_idle(w);
 		else if (wait)
-			io_uring_submit_and_wait(&w->ring, 1);
+			sleep_busy(w);
 		else if (io_uring_sq_ready(&w->ring) || completed(w))
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
@@ -527,6 +555,22 @@ static int end(void *arg)
 
 	w->ended = true;
 	return 0;
+}
+
+/* It stays here. */
+static int halt(void *arg)
+{
+	struct worker *w = arg;
+
+	sem_post(&w->called);
+	while (pause())
+		;
+	return 0;
+}
+
+void worker_halt(struct worker *w)
+{
+	worker_call(w, halt, w);
 }
 
 void worker_stop(struct worker *w)

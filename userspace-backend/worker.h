@@ -70,6 +70,9 @@ struct worker {
 /* Main thread: start @w. Returns 0 or a negative errno. */
 int worker_start(struct worker *w, unsigned int index);
 
+/* @w does nothing any more, and can only be ended by the end of the process. What it has in flight goes on. */
+void worker_halt(struct worker *w);
+
 /* Main thread: it has no queues any more. */
 void worker_stop(struct worker *w);
 
