@@ -147,6 +147,7 @@ struct disk {
 	bool dirty;		/* a watch has told of it */
 	bool came;		/* the frontend has gone on since we connected, or tried to */
 	bool anew;		/* to be closed first, before it is connected again */
+	bool no_offer;		/* xenstore did not take what this frontend was to be offered */
 	unsigned int complaints;
 	u64 complained;		/* since when they are counted */
 

@@ -39,7 +39,7 @@ static bool write_geometry(struct disk *d, xs_transaction_t t)
 	     node_write(t, d->path, "feature-discard", "%u", d->limits.discard) &&
 	     node_write(t, d->path, "feature-persistent", "%u", d->persistent);
 	/* Who is connected has made its disk with these, whatever the store says by now. */
-	if (ok && d->state != XPV_CONNECTED)
+	if (ok && d->state < XPV_CONNECTED)
 		ok = node_write(t, d->path, "sector-size", "%u", s->sector) &&
 		     node_write(t, d->path, "physical-sector-size", "%u", s->physical);
 	if (ok && d->limits.discard)
@@ -137,7 +137,7 @@ int handshake_read(struct disk *d, struct ring_info *info, u32 *queues)
 	d->abi = choice.abi;
 	/* Who is connected goes by what it was told, if that was before this process, or that setting. */
 	d->persistent = choice.persistent && config.persistent_grants &&
-			(d->state != XPV_CONNECTED || node_number_or(d->path, "feature-persistent", 0));
+			(d->state < XPV_CONNECTED || node_number_or(d->path, "feature-persistent", 0));
 	*queues = choice.queues;
 	for (i = 0; !err && i < choice.queues; i++)
 		err = read_queue(d, &choice, i, &info[i]);

@@ -102,6 +102,15 @@ struct journal *journal_find(const char *name, u32 queues, u32 slots)
 	return NULL;
 }
 
+bool journal_left(const char *name)
+{
+	char *path = path_of(name);
+	bool left = path && !access(path, F_OK);
+
+	free(path);
+	return left;
+}
+
 struct journal_ring *journal_ring(struct journal *j, u32 queue)
 {
 	return (void *)((u8 *)j->map + sizeof(struct head) + queue * ring_bytes(j->slots));

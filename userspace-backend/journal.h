@@ -55,6 +55,9 @@ struct journal *journal_make(const char *name, u32 queues, u32 slots);
 /* What a process before us left of disk @name, if it is for as many queues and slots; else NULL. */
 struct journal *journal_find(const char *name, u32 queues, u32 slots);
 
+/* Did one leave anything? */
+bool journal_left(const char *name);
+
 struct journal_ring *journal_ring(struct journal *j, u32 queue);
 
 /* Let go of it; with @remove nobody is to find it any more. */

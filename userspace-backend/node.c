@@ -10,17 +10,17 @@ struct xs_handle *node_store;
 
 static bool join(char path[PATH_BYTES], const char *dir, const char *key)
 {
-	return snprintf(path, PATH_BYTES, "%s/%s", dir, key) < PATH_BYTES;
+	if (snprintf(path, PATH_BYTES, "%s/%s", dir, key) < PATH_BYTES)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
 }
 
 char *node_read(const char *dir, const char *key)
 {
 	char path[PATH_BYTES];
 
-	if (join(path, dir, key))
-		return xs_read(node_store, XBT_NULL, path, NULL);
-	errno = ENAMETOOLONG;
-	return NULL;
+	return join(path, dir, key) ? xs_read(node_store, XBT_NULL, path, NULL) : NULL;
 }
 
 int node_number(const char *dir, const char *key, u32 *value)
@@ -68,10 +68,12 @@ xs_transaction_t node_begin(const char *dir)
 
 bool node_end(xs_transaction_t t, bool keep)
 {
+	int err = errno;
+
 	if (keep)
 		return xs_transaction_end(node_store, t, false);
 	xs_transaction_end(node_store, t, true);
-	errno = EIO;
+	errno = err;
 	return false;
 }
 

@@ -439,7 +439,7 @@ static u32 answer(struct queue *q)
 {
 	struct request *r;
 	u32 n = 0;
-	bool notify;
+	bool lost = abandoned(q), notify;
 
 	if (!q->done.first)
 		return 0;
@@ -453,10 +453,11 @@ static u32 answer(struct queue *q)
 		WRITE_ONCE(e->state, ENTRY_ANSWERED);
 		barrier();
 		/* The operation meant, not INDIRECT: it is what frontends compare. */
-		xpv_blk_respond(q->abi, xpv_back_next(&q->ring), e->req.id, e->req.op, xpv_blk_status(r->err));
+		if (likely(!lost))
+			xpv_blk_respond(q->abi, xpv_back_next(&q->ring), e->req.id, e->req.op, xpv_blk_status(r->err));
 		n++;
 	}
-	notify = xpv_back_publish(&q->ring);
+	notify = !lost && xpv_back_publish(&q->ring);
 	barrier();
 	while ((r = list_take(&q->done)))
 		release(r);

@@ -117,10 +117,10 @@ static bool may_wait(const struct disk *d)
 	return state_of(d->front, XPV_UNKNOWN) == XPV_INITIALISED;
 }
 
-/* @d is Connected already, as far as its frontend knows, or enter() says so afterwards. */
+/* @d is Connected already, as far as its frontend knows, or leaves again, or enter() says so afterwards. */
 static int connect_disk(struct disk *d, bool recover)
 {
-	bool known = d->state == XPV_CONNECTED;
+	bool known = d->state >= XPV_CONNECTED;
 	struct ring_info info[MAX_QUEUES];
 	u32 queues;
 	bool told;
@@ -161,9 +161,12 @@ static int enter(void *data, enum xpv_state next)
 	struct disk *d = data;
 	int err = 0;
 
-	if (next == XPV_INIT_WAIT && !handshake_offer(d))
-		err = -EIO;
-	else if (next == XPV_CONNECTED)
+	if (next == XPV_INIT_WAIT && !handshake_offer(d)) {
+		xenbus_complain(d, "%s can't be written: %s", d->path, strerror(errno));
+		d->no_offer = true;
+		return -EIO;
+	}
+	if (next == XPV_CONNECTED)
 		err = connect_disk(d, false);
 	else if (next == XPV_CLOSED)
 		err = disk_disconnect(d, false);
@@ -205,10 +208,16 @@ static void forget(struct disk *d)
 	disk_free(d);
 }
 
-/* Is @front, as far as it can know, connected to a process before us? Else it has nothing in flight. */
+/*
+ * Is @front, as far as it can know, connected to a process before us? Else it has nothing in flight. One that
+ * leaves, or is told to, may use the disk for as long as it likes, if it was served before.
+ */
 static bool waits_for_us(const struct disk *d, enum xpv_state front)
 {
-	return d->state == XPV_CONNECTED && (front == XPV_CONNECTED || front == XPV_INITIALISED);
+	if (front != XPV_INITIALISED && front != XPV_CONNECTED && front != XPV_CLOSING)
+		return false;
+	return (d->state == XPV_CONNECTED && front != XPV_CLOSING) ||
+	       ((d->state == XPV_CONNECTED || d->state == XPV_CLOSING) && journal_left(d->name));
 }
 
 /* --- what is seen --- */
@@ -245,6 +254,7 @@ static void follow(struct disk *d, enum xpv_state front)
 	if (d->state == XPV_CLOSING && front == XPV_INITIALISED && d->came)
 		d->anew = true;
 	d->came |= front != XPV_INITIALISED;
+	d->no_offer &= front == XPV_INITIALISING || front == XPV_INITIALISED;
 	/* One that is Closed may wait for answers still, until we are. */
 	if (d->anew || front == XPV_INITIALISING)
 		WRITE_ONCE(d->abandoned, true);
@@ -258,6 +268,10 @@ static void follow(struct disk *d, enum xpv_state front)
 	/* It has not seen yet that we are leaving. */
 	if (d->state == XPV_CLOSING && target == XPV_CONNECTED)
 		return;
+	/* What was taken away stays away, and what could not be offered is not offered to the same again. */
+	if (target != d->state && (target == XPV_INIT_WAIT || target == XPV_CONNECTED) &&
+	    (!d->online || d->no_offer))
+		target = XPV_CLOSED;
 	set_state(d, target);
 }
 
@@ -296,10 +310,12 @@ static void look(struct disk *d)
 	if (front == XPV_STATES || (d->recovering && waits_for_us(d, front)))
 		return;
 	d->online = node_number_or(d->path, "online", 1);
-	/* The toolstack says Closing; the frontend that would follow is not there. */
-	leaves = !d->online && own == XPV_CLOSING &&
-		 (front == XPV_UNKNOWN || front == XPV_CLOSED || d->state < XPV_CONNECTED);
-	if (leaves && d->state == XPV_CLOSED)
+	/* The toolstack says Closing with that. We may not have seen it before we wrote over it. */
+	if (!d->online && own == XPV_CONNECTED && d->state == XPV_CONNECTED)
+		fail(d);
+	/* The frontend that would follow is not there. */
+	leaves = !d->online && (front == XPV_UNKNOWN || front == XPV_CLOSED || d->state < XPV_CONNECTED);
+	if (leaves && own == XPV_CLOSING && d->state == XPV_CLOSED)
 		fail(d);
 	follow(d, leaves ? XPV_UNKNOWN : front);
 }
@@ -436,6 +452,9 @@ static void note(const char *path, const char *token)
 			if (!strncmp(path, d->front, n) && !d->front[n])
 				d->dirty = true;
 	} else if (sscanf(path, KIND "/%u/%u", &domid, &devid) != 2) {
+		/* Of a folder that is removed with all that is in it nothing more is said. */
+		for (d = disk_next(NULL); d; d = disk_next(d))
+			d->dirty = true;
 		adopt_all();
 	} else {
 		d = disk_find((u16)domid, devid);

@@ -33,6 +33,7 @@ static struct xs_handle handle = { -1 };
 
 void (*fake_store_written)(const char *path);
 int fake_store_error;
+bool fake_store_full;
 
 static bool below(const char *path, const char *dir)
 {
@@ -74,6 +75,7 @@ void fake_store_clear(void)
 	events = 0;
 	fake_store_written = NULL;
 	fake_store_error = 0;
+	fake_store_full = false;
 }
 
 void fake_store_write(const char *path, const char *value)
@@ -138,6 +140,10 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
 	char value[PATH * 4];
 
 	(void)h, (void)t;
+	if (fake_store_full && !find(path)) {
+		errno = ENOSPC;
+		return false;
+	}
 	snprintf(value, sizeof(value), "%.*s", (int)len, (const char *)data);
 	fake_store_write(path, value);
 	if (fake_store_written)

@@ -18,6 +18,9 @@ void fake_store_remove(const char *path);
 /* What the backend's reads fail with; 0: they don't. */
 extern int fake_store_error;
 
+/* The backend may have no more nodes than there are. */
+extern bool fake_store_full;
+
 /* Called after each write by the backend. */
 extern void (*fake_store_written)(const char *path);
 

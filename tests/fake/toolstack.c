@@ -21,6 +21,7 @@ char dir[] = "/tmp/xpv-xenbus.XXXXXX";
 char image[64];
 struct front front;
 u32 complaints;
+const struct xpv_blk_req a_read = { .op = XPV_BLK_READ, .nr_segs = 1, .seg[0] = { .gref = 100, .last = 7 } };
 
 void logf_(int priority, const char *format, ...)
 {
@@ -101,6 +102,16 @@ void front_connects(void)
 	fake_store_write(FRONT "/ring-ref", "1");
 	fake_store_write(FRONT "/event-channel", "0");
 	write_number(FRONT "/state", XPV_INITIALISED);
+}
+
+void reads(void)
+{
+	struct front_response rsp;
+
+	front_add(&front, &a_read);
+	front_publish(&front);
+	assert_true(front_take(&front, &rsp, 1000));
+	assert_int_equal(rsp.status, XPV_BLK_OK);
 }
 
 /* As xpv-blkctl does: ask until there is an answer. */

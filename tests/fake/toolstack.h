@@ -45,6 +45,10 @@ void open_by_script(void);
 
 void start_daemon(void);
 
+/* A sector, and the guest's one read of it, which succeeds. */
+extern const struct xpv_blk_req a_read;
+void reads(void);
+
 /* The daemon has been started anew, and goes on with the disk's queue. */
 void goes_on(void);
 
