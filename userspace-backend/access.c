@@ -12,6 +12,7 @@
 #define OPENED		"xpv-blkd-opened"	/* the script has been here */
 #define RETRY_MS	50u		/* to open a store again that can't be opened yet */
 #define RETRY_MOST_NS	5000000000ull	/* no longer than this between two tries */
+#define RECOVER_NS	1000000000ull	/* until what was short may be there */
 #define PATIENCE_NS	30000000000ull	/* a process before us may still use it for so long */
 #define NEWS_NS		1000000000ull	/* who has not asked by then does not want to know */
 
@@ -120,6 +121,15 @@ void access_recover(struct disk *d)
 	d->recovering = true;
 	d->recovering_since = now_ns();
 	try_again(d);
+}
+
+void access_recover_later(struct disk *d)
+{
+	d->recovering = true;
+	d->recovering_since = now_ns();
+	d->retry_at = now_ns() + RECOVER_NS;
+	disk_leave_store(d);
+	retry_later();
 }
 
 /* --- errands that are back --- */

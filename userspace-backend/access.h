@@ -11,4 +11,7 @@ bool access_was_open(const struct disk *d);
 /* Then it is to be open again, however long that takes: the guest sees a disk that takes its time. */
 void access_recover(struct disk *d);
 
+/* The same for one whose store is open, which is closed: it could not be gone on with for want of something. */
+void access_recover_later(struct disk *d);
+
 #endif

@@ -273,7 +273,7 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 		return 0;
 	/* Those that were started drain on their own; the caller closes the device. */
 	if (!d->nr_queues) {
-		journal_close(d->journal, true);
+		journal_close(d->journal, !recover || err == -EPROTO);
 		d->journal = NULL;
 	}
 	return err;

@@ -530,10 +530,16 @@ static void go_on(struct disk *d)
 {
 	int err = connect_disk(d, true);
 
+	if (!err)
+		return;
+	/* For want of memory, or of room for a grant: there may be some soon. */
+	if (err != -EPROTO && !disk_disconnect(d, true)) {
+		access_recover_later(d);
+		return;
+	}
 	if (err == -EPROTO)
 		xenbus_complain(d, "its rings don't agree with what was in flight");
-	if (err)
-		fail(d);
+	fail(d);
 }
 
 void xenbus_opened(struct disk *d)

@@ -46,6 +46,32 @@ static void what_was_in_flight_is_forgotten(void **state)
 	assert_false(has_journal());
 }
 
+/* Dom0 has no room for its grants just then. */
+static void room_is_waited_for(void **state)
+{
+	struct front_response rsp;
+
+	(void)state;
+	connect_disk();
+	reads();
+	end_daemon();
+	front_add(&front, &a_read);
+	front_publish(&front);
+	loop_refuses = true;
+	start_daemon();
+	run(1500);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
+	assert_true(has_journal());
+	loop_refuses = false;
+	goes_on();
+	assert_true(front_take(&front, &rsp, 1000));
+	assert_int_equal(rsp.status, XPV_BLK_OK);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	reads();
+	end_all();
+}
+
 /* Set while it was connected, or before: the disk has them for as long as it is there. */
 static void limits_outlive_it(void **state)
 {
@@ -253,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_was_in_flight_is_forgotten, fresh_store),
+		cmocka_unit_test_setup(room_is_waited_for, fresh_store),
 		cmocka_unit_test_setup(limits_outlive_it, fresh_store),
 		cmocka_unit_test_setup(who_hangs_keeps_nobody_waiting, fresh_store),
 		cmocka_unit_test_setup(no_thread_is_waited_for, fresh_store),
