@@ -224,9 +224,11 @@ net_back_reload() {
 	if [ "$front" = xpv ]; then
 		wait $announced || { echo "the guest did not announce its address"; return 1; }
 		# A backend that offers less.
-		replace_netback "$back" "$back" 2 || return
-		until_ok 40 net_moves 1 || { echo "no traffic with a backend of two queues"; return 1; }
-		has_queues 1 2 || return
+		if [ -n "${LAB_LONG-}" ]; then
+			replace_netback "$back" "$back" 2 || return
+			until_ok 40 net_moves 1 || { echo "no traffic with a backend of two queues"; return 1; }
+			has_queues 1 2 || return
+		fi
 	else
 		kill $announced
 	fi
