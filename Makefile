@@ -116,7 +116,7 @@ $(O)/unit/test_arena: of := userspace-backend/arena.c
 $(O)/unit/test_blkd_store: of := $(addprefix userspace-backend/,store_512.c store_fault.c store_file.c) $(URING)
 $(addprefix $(O)/unit/test_, kept blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 $(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus unit/test_blkd_leave unit/test_handshake stress/blkd_access-tsan): of := $(blkd_core) \
-	$(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
+	$(addprefix userspace-backend/,access.c adopt.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd
 $(addprefix $(O)/, unit/test_blkd_access stress/blkd_access-tsan): of += -Wl,--wrap=pthread_create
 $(O)/stress/blkd-tsan $(O)/stress/kept-tsan: of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
@@ -147,7 +147,7 @@ $(call fuzz,net_tx) $(call fuzz,net_rx): of := ring/net.c ring/ring.c
 $(call fuzz,netctl): of := $(addprefix ring/,netctl.c toeplitz.c ring.c)
 $(call fuzz,state): of := ring/state.c
 $(call fuzz,request): of := $(blkd_core) $(alone) $(URING) -lnbd
-$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c xenbus.c handshake.c node.c) \
+$(call fuzz,handshake): of := $(blkd_core) $(addprefix userspace-backend/,access.c adopt.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c $(loop) $(URING) -lnbd
 $(call fuzz,config): of := userspace-backend/config.c $(INIH)
 $(call fuzz,vdev): of := userspace-backend/vdev.c

@@ -103,7 +103,7 @@ static void retry(void *arg)
 
 	*waits = false;
 	for (d = disk_next(NULL); d; d = disk_next(d)) {
-		if (!d->recovering)
+		if (!d->recovering || d->stopping)
 			continue;
 		if (!d->errand.out && now_ns() >= d->retry_at) {
 			try_again(d);
@@ -125,9 +125,10 @@ void access_recover(struct disk *d)
 
 void access_recover_later(struct disk *d)
 {
+	u64 now = now_ns(), pause = (now - d->recovering_since) / 4;
+
 	d->recovering = true;
-	d->recovering_since = now_ns();
-	d->retry_at = now_ns() + RECOVER_NS;
+	d->retry_at = now + (pause < RECOVER_NS ? RECOVER_NS : pause < RETRY_MOST_NS ? pause : RETRY_MOST_NS);
 	disk_leave_store(d);
 	retry_later();
 }
@@ -145,6 +146,7 @@ static void opened(struct disk *d)
 		return;
 	}
 	d->why[0] = 0;
+	d->told = false;
 	free(d->target);
 	d->target = e->target;
 	e->target = NULL;
@@ -162,6 +164,8 @@ void disk_back(struct disk *d)
 		e->err = xenbus_measured(d);
 	if (e->kind == ERRAND_OPEN)
 		opened(d);
+	else if (d->recovering)
+		retry_later();
 }
 
 /* --- what is asked from outside --- */

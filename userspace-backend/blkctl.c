@@ -116,6 +116,8 @@ static struct json_object *demand(struct json_object *question, u32 patience)
 
 	for (;;) {
 		answer = ask(question);
+		if (answer)
+			restarted = now() + RESTART_S;
 		if (!answer && (!ctl.persists || now() > restarted))
 			unreachable();
 		if (answer && get_truth(answer, "ok"))

@@ -264,6 +264,8 @@ int disk_connect(struct disk *d, const struct ring_info *info, unsigned int n, b
 
 	d->journal = recover ? journal_find(d->name, n, slots) : NULL;
 	/* It may not have come so far that there was one. */
+	if (!d->journal && recover && errno != ENOENT && errno != EINVAL)
+		return -errno;
 	if (!d->journal)
 		d->journal = journal_make(d->name, n, slots);
 	if (!d->journal)

@@ -40,7 +40,7 @@ static struct journal *map(const char *name, u32 queues, u32 slots, int flags)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	struct stat st;
-	int fd;
+	int fd, err;
 
 	if (!j)
 		return NULL;
@@ -69,7 +69,9 @@ static struct journal *map(const char *name, u32 queues, u32 slots, int flags)
 	return j;
 
 err_close:
+	err = errno;
 	close(fd);
+	errno = err;
 err_free_path:
 	free(j->path);
 err_free:
@@ -99,6 +101,7 @@ struct journal *journal_find(const char *name, u32 queues, u32 slots)
 	    head->queues == queues && head->slots == slots)
 		return j;
 	journal_close(j, false);
+	errno = EINVAL;
 	return NULL;
 }
 

@@ -52,7 +52,10 @@ struct journal {
  */
 struct journal *journal_make(const char *name, u32 queues, u32 slots);
 
-/* What a process before us left of disk @name, if it is for as many queues and slots; else NULL. */
+/*
+ * What a process before us left of disk @name. NULL: errno ENOENT if that is nothing, EINVAL if it is for other
+ * queues or slots, or why it can't be had.
+ */
 struct journal *journal_find(const char *name, u32 queues, u32 slots);
 
 /* Did one leave anything? */

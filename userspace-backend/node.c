@@ -49,6 +49,25 @@ u32 node_number_or(const char *dir, const char *key, u32 missing)
 	return node_number(dir, key, &value) ? missing : value;
 }
 
+bool node_says(const char *dir, const char *key, const char *what)
+{
+	char *text = node_read(dir, key);
+	bool same = text && !strcmp(text, what);
+
+	free(text);
+	return same;
+}
+
+enum xpv_state node_state(const char *dir, enum xpv_state junk)
+{
+	u32 state;
+	int err = node_number(dir, "state", &state);
+
+	if (err == -ENOENT)
+		return XPV_UNKNOWN;
+	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
+}
+
 xs_transaction_t node_begin(const char *dir)
 {
 	xs_transaction_t t = xs_transaction_start(node_store);

@@ -6,6 +6,7 @@
 #include "xpv_os.h"
 
 #include <xenstore.h>
+#include <xpv/state.h>
 
 extern struct xs_handle *node_store;
 
@@ -17,6 +18,15 @@ int node_number(const char *dir, const char *key, u32 *value);
 
 /* The same, or @missing if there is none that can be read. */
 u32 node_number_or(const char *dir, const char *key, u32 missing);
+
+/* Is there such a text? */
+bool node_says(const char *dir, const char *key, const char *what);
+
+/*
+ * @dir's state; XPV_UNKNOWN if there is none, for then @dir is gone; @junk for what is no state, or can't be read, neither
+ * of which says that.
+ */
+enum xpv_state node_state(const char *dir, enum xpv_state junk);
 
 /*
  * A transaction on a backend's @dir, 0 if there is no such: what the toolstack has removed must not

@@ -14,6 +14,7 @@
  */
 #include "xenbus.h"
 #include "access.h"
+#include "adopt.h"
 #include "disk.h"
 #include "handshake.h"
 #include "node.h"
@@ -21,12 +22,7 @@
 #include "xentop.h"
 
 #include <stdarg.h>
-#include <unistd.h>
 
-#define KIND		"backend/vbd3"
-#define SCRIPT		"block-xpv"	/* of a node that is ours, its script's name begins with that */
-#define LIMITS		"xpv-blkd-limits"	/* requests and bytes per second: they outlive us */
-#define FRONT_TOKEN	"front"		/* of watches on frontends' states */
 #define COMPLAINTS	10u		/* and connections, told of for one disk in so many ns */
 #define COMPLAINTS_NS	60000000000ull
 
@@ -57,33 +53,12 @@ void xenbus_complain(struct disk *d, const char *format, ...)
 }
 
 static void look(struct disk *d);
-static void adopt(u16 domid, u32 devid);
 
 /* --- states --- */
-
-/* @junk for what is no state, or can't be read: neither says that @dir is gone. */
-static enum xpv_state state_of(const char *dir, enum xpv_state junk)
-{
-	u32 state;
-	int err = node_number(dir, "state", &state);
-
-	if (err == -ENOENT)
-		return XPV_UNKNOWN;
-	return err || state >= XPV_STATES ? junk : (enum xpv_state)state;
-}
 
 static bool publish_state(struct disk *d, enum xpv_state state)
 {
 	return node_write(XBT_NULL, d->path, "state", "%u", state);
-}
-
-static bool says(const char *path, const char *key, const char *what)
-{
-	char *text = node_read(path, key);
-	bool same = text && !strcmp(text, what);
-
-	free(text);
-	return same;
 }
 
 /* Is what the frontend could read last as large as the disk is? */
@@ -92,7 +67,7 @@ static bool size_told(const struct disk *d)
 	char sectors[24];
 
 	snprintf(sectors, sizeof(sectors), "%llu", (unsigned long long)d->limits.capacity);
-	return says(d->path, "sectors", sectors);
+	return node_says(d->path, "sectors", sectors);
 }
 
 /* A frontend keeps the sectors that it was told of by a process before us. */
@@ -108,13 +83,13 @@ static void check_sectors(const struct disk *d)
 /* That the state is written again has the frontend look. The toolstack's Closing stays. */
 static bool call_front(struct disk *d)
 {
-	return state_of(d->path, XPV_UNKNOWN) != XPV_CONNECTED || publish_state(d, XPV_CONNECTED);
+	return node_state(d->path, XPV_UNKNOWN) != XPV_CONNECTED || publish_state(d, XPV_CONNECTED);
 }
 
 /* Whoever has seen us Connected before it had rings does not look again by itself. */
 static bool may_wait(const struct disk *d)
 {
-	return state_of(d->front, XPV_UNKNOWN) == XPV_INITIALISED;
+	return node_state(d->front, XPV_UNKNOWN) == XPV_INITIALISED;
 }
 
 /* @d is Connected already, as far as its frontend knows, or leaves again, or enter() says so afterwards. */
@@ -130,7 +105,7 @@ static int connect_disk(struct disk *d, bool recover)
 	WRITE_ONCE(d->abandoned, false);
 	if (err) {
 		xenbus_complain(d, "%s can't be read: %s", d->front, strerror(-err));
-		return err;
+		return -EIO;
 	}
 	disk_measure(d);
 	if (known)
@@ -146,7 +121,8 @@ static int connect_disk(struct disk *d, bool recover)
 	told = !known || (size_told(d) && !may_wait(d));
 	if (!handshake_geometry(d) || (!told && !call_front(d))) {
 		xenbus_complain(d, "xenstore: %s", strerror(errno));
-		return -EIO;
+		/* Who goes on has been told before. */
+		return recover ? 0 : -EIO;
 	}
 	if (!may_say(d))
 		return 0;
@@ -182,7 +158,7 @@ static void fail(struct disk *d)
 	d->state = XPV_CLOSING;
 }
 
-/* Every change of the state goes this way, or by fail(). */
+/* Every change of the state goes this way, or by fail(), or is the toolstack's. */
 static void set_state(struct disk *d, enum xpv_state target)
 {
 	int err;
@@ -200,7 +176,7 @@ static void forget(struct disk *d)
 	char path[300];
 
 	snprintf(path, sizeof(path), "%s/state", d->front);
-	xs_unwatch(node_store, path, FRONT_TOKEN);
+	xs_unwatch(node_store, path, XENBUS_FRONT);
 	log_info("%s: gone", d->name);
 	/* If it was never gone on with. */
 	journal_forget(d->name);
@@ -297,7 +273,7 @@ static void leave(struct disk *d, bool again)
 /* Look at @d anew, and make the moves that follow. @d may be gone afterwards. */
 static void look(struct disk *d)
 {
-	enum xpv_state own = state_of(d->path, d->state), front = state_of(d->front, XPV_STATES);
+	enum xpv_state own = node_state(d->path, d->state), front = node_state(d->front, XPV_STATES);
 	bool leaves;
 
 	d->dirty = false;
@@ -307,17 +283,34 @@ static void look(struct disk *d)
 		leave(d, own != XPV_UNKNOWN);
 		return;
 	}
-	if (front == XPV_STATES || (d->recovering && waits_for_us(d, front)))
+	if (front == XPV_STATES)
 		return;
+	if (d->recovering && waits_for_us(d, front)) {
+		/* It may wait for that before it goes on to leave. */
+		if (front == XPV_CLOSING && d->state == XPV_CONNECTED)
+			fail(d);
+		return;
+	}
 	d->online = node_number_or(d->path, "online", 1);
 	/* The toolstack says Closing with that. We may not have seen it before we wrote over it. */
-	if (!d->online && own == XPV_CONNECTED && d->state == XPV_CONNECTED)
-		fail(d);
+	if (!d->online && d->state == XPV_CONNECTED && !d->stopping) {
+		if (own == XPV_CONNECTED)
+			fail(d);
+		else if (own == XPV_CLOSING)
+			d->state = XPV_CLOSING;
+	}
 	/* The frontend that would follow is not there. */
 	leaves = !d->online && (front == XPV_UNKNOWN || front == XPV_CLOSED || d->state < XPV_CONNECTED);
 	if (leaves && own == XPV_CLOSING && d->state == XPV_CLOSED)
 		fail(d);
 	follow(d, leaves ? XPV_UNKNOWN : front);
+}
+
+/* What could not be gone on with is tried again, when those of its queues that have begun are drained. */
+static void recover_later(struct disk *d)
+{
+	if (disk_disconnect(d, true) != -EAGAIN)
+		access_recover_later(d);
 }
 
 void disk_news(struct disk *d, u32 news)
@@ -333,7 +326,7 @@ void disk_news(struct disk *d, u32 news)
 			queue_set_limits(d->queue[i], &d->limits);
 	}
 	if (news & 1u << DISK_BROKEN && d->state == XPV_CONNECTED &&
-	    !rings_replaced(d, state_of(d->front, XPV_UNKNOWN))) {
+	    !rings_replaced(d, node_state(d->front, XPV_UNKNOWN))) {
 		xenbus_complain(d, "the frontend's ring can't be true");
 		fail(d);
 	}
@@ -341,103 +334,12 @@ void disk_news(struct disk *d, u32 news)
 		xenbus_drain(drained);
 		return;
 	}
+	if (d->recovering && d->stopping)
+		recover_later(d);
 	look(d);
 }
 
-/* --- disks that come --- */
-
-static bool is_ours(const char *path)
-{
-	char *script = node_read(path, "script"), *name;
-	bool ours;
-
-	if (!script)
-		return false;
-	name = strrchr(script, '/');
-	name = name ? name + 1 : script;
-	ours = !strncmp(name, SCRIPT, strlen(SCRIPT));
-	free(script);
-	return ours;
-}
-
-static void adopt_limits(struct disk *d)
-{
-	char *text = node_read(d->path, LIMITS);
-	unsigned long long requests, bytes;
-
-	if (text && sscanf(text, "%llu %llu", &requests, &bytes) == 2)
-		disk_set_limits(d, requests, bytes);
-	free(text);
-}
-
-static void adopt(u16 domid, u32 devid)
-{
-	char path[64], *front, watch[300];
-	struct disk *d;
-
-	snprintf(path, sizeof(path), KIND "/%u/%u", domid, devid);
-	if (!is_ours(path) || node_number_or(path, "frontend-id", 0xffffffff) != domid)
-		return;
-	front = node_read(path, "frontend");
-	d = front && strlen(front) < 256 ? disk_add(domid, devid, path, front) : NULL;
-	free(front);
-	if (!d)
-		return;
-	d->readonly = !says(path, "mode", "w");
-	d->cdrom = says(path, "device-type", "cdrom");
-	d->removable = node_number_or(path, "removable", 0);
-	d->discard_enabled = node_number_or(path, "discard-enable", 1);
-	d->state = state_of(path, XPV_INITIALISING);
-	if (d->state == XPV_UNKNOWN)
-		d->state = XPV_INITIALISING;
-	adopt_limits(d);
-	snprintf(watch, sizeof(watch), "%s/state", d->front);
-	xs_watch(node_store, watch, FRONT_TOKEN);
-	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
-	xentop_add(d);
-	/* To be looked at once more by watched(). */
-	d->dirty = true;
-	if (d->state == XPV_INITIALISING)
-		set_state(d, XPV_INIT_WAIT);
-	else if (access_was_open(d))
-		access_recover(d);
-}
-
-/* Not only not ours, or not to be read. */
-static bool is_gone(u16 domid, u32 devid)
-{
-	char path[64], *state;
-	bool gone;
-
-	snprintf(path, sizeof(path), KIND "/%u/%u", domid, devid);
-	state = node_read(path, "state");
-	gone = !state && errno == ENOENT;
-	free(state);
-	return gone;
-}
-
-static void adopt_all(void)
-{
-	unsigned int nr_domains, nr_devices, i, k;
-	char path[64], **domain, **device;
-
-	domain = xs_directory(node_store, XBT_NULL, KIND, &nr_domains);
-	for (i = 0; domain && i < nr_domains; i++) {
-		snprintf(path, sizeof(path), KIND "/%.20s", domain[i]);
-		device = xs_directory(node_store, XBT_NULL, path, &nr_devices);
-		for (k = 0; device && k < nr_devices; k++) {
-			u16 domid = (u16)atoi(domain[i]);
-			u32 devid = (u32)strtoul(device[k], NULL, 10);
-
-			if (!disk_find(domid, devid))
-				adopt(domid, devid);
-		}
-		free(device);
-	}
-	free(domain);
-	/* What was in flight on disks that went while nobody served them. */
-	journal_sweep(is_gone);
-}
+/* --- watches --- */
 
 /* A watch has fired: whom does it concern? */
 static void note(const char *path, const char *token)
@@ -445,13 +347,13 @@ static void note(const char *path, const char *token)
 	unsigned int domid, devid;
 	struct disk *d;
 
-	if (!strcmp(token, FRONT_TOKEN)) {
+	if (!strcmp(token, XENBUS_FRONT)) {
 		size_t n = strlen(path) - strlen("/state");
 
 		for (d = disk_next(NULL); d; d = disk_next(d))
 			if (!strncmp(path, d->front, n) && !d->front[n])
 				d->dirty = true;
-	} else if (sscanf(path, KIND "/%u/%u", &domid, &devid) != 2) {
+	} else if (sscanf(path, ADOPT_KIND "/%u/%u", &domid, &devid) != 2) {
 		/* Of a folder that is removed with all that is in it nothing more is said. */
 		for (d = disk_next(NULL); d; d = disk_next(d))
 			d->dirty = true;
@@ -489,13 +391,15 @@ int xenbus_start(void)
 	node_store = xs_open(0);
 	if (!node_store)
 		return -errno;
-	if (!xs_watch(node_store, KIND, "disks")) {
+	if (!xs_watch(node_store, ADOPT_KIND, "disks")) {
 		err = -errno;
 		goto err_close;
 	}
 	err = loop_add(xs_fileno(node_store), watched, NULL);
 	if (err)
 		goto err_close;
+	/* Before anybody is answered that a disk is none of ours. */
+	adopt_all();
 	return 0;
 
 err_close:
@@ -533,8 +437,9 @@ static void go_on(struct disk *d)
 	if (!err)
 		return;
 	/* For want of memory, or of room for a grant: there may be some soon. */
-	if (err != -EPROTO && !disk_disconnect(d, true)) {
-		access_recover_later(d);
+	if (err != -EPROTO && err != -EIO) {
+		d->recovering = true;
+		recover_later(d);
 		return;
 	}
 	if (err == -EPROTO)
@@ -542,15 +447,20 @@ static void go_on(struct disk *d)
 	fail(d);
 }
 
+void xenbus_offer(struct disk *d)
+{
+	set_state(d, XPV_INIT_WAIT);
+}
+
 void xenbus_opened(struct disk *d)
 {
-	enum xpv_state front = state_of(d->front, XPV_STATES);
+	enum xpv_state front = node_state(d->front, XPV_STATES);
 	bool recovers = d->recovering;
 
 	d->recovering = false;
 	if (drained)
 		return;
-	if (recovers && state_of(d->path, d->state) != XPV_UNKNOWN && waits_for_us(d, front))
+	if (recovers && node_state(d->path, d->state) != XPV_UNKNOWN && waits_for_us(d, front))
 		go_on(d);
 	look(d);
 }
@@ -574,7 +484,7 @@ int xenbus_measured(struct disk *d)
 
 int disk_limit(struct disk *d, u64 iops, u64 bytes)
 {
-	if (d->removed || !node_write(XBT_NULL, d->path, LIMITS, "%llu %llu", (unsigned long long)iops,
+	if (d->removed || !node_write(XBT_NULL, d->path, ADOPT_LIMITS, "%llu %llu", (unsigned long long)iops,
 				      (unsigned long long)bytes))
 		return -EIO;
 	disk_set_limits(d, iops, bytes);

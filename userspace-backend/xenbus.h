@@ -20,7 +20,12 @@ void xenbus_drain(void (*done)(void));
 /* After that, or never: let go of all disks. */
 void xenbus_stop(void);
 
-/* --- for access.c --- */
+/* --- for adopt.c and access.c --- */
+
+#define XENBUS_FRONT	"front"		/* token of watches on frontends' states */
+
+/* Have the frontend told what it can have. The disk is Initialising. */
+void xenbus_offer(struct disk *d);
 
 /* To the log and to xenstore, but not as often as a peer can make us. */
 void xenbus_complain(struct disk *d, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -72,6 +72,67 @@ static void room_is_waited_for(void **state)
 	end_all();
 }
 
+/* The same for the second queue alone: the first, which is served already, waits with it. */
+static void all_queues_or_none(void **state)
+{
+	struct disk *d;
+	int tries = 1000;
+
+	(void)state;
+	config.max_queues = 2;
+	make_node(XPV_INITIALISING);
+	start_daemon();
+	open_by_script();
+	memset(loop_page(2), 0, XPV_PAGE_SIZE);
+	write_number(FRONT "/multi-queue-num-queues", 2);
+	write_number(FRONT "/queue-0/ring-ref", 1);
+	write_number(FRONT "/queue-0/event-channel", 0);
+	write_number(FRONT "/queue-1/ring-ref", 2);
+	write_number(FRONT "/queue-1/event-channel", 1);
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	write_number(FRONT "/state", XPV_CONNECTED);
+	run(5);
+	reads();
+	end_daemon();
+	write_number(FRONT "/queue-1/ring-ref", 99999999);
+	start_daemon();
+	run(300);
+	d = disk_find(7, 51712);
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	assert_int_equal(d->nr_queues, 0);
+	assert_true(has_journal());
+	write_number(FRONT "/queue-1/ring-ref", 2);
+	while (d->nr_queues < 2 && tries--)
+		run(5);
+	assert_int_equal(d->nr_queues, 2);
+	reads();
+	assert_int_equal(state_now(), XPV_CONNECTED);
+	end_all();
+	config.max_queues = 0;
+}
+
+/* A guest that leaves while its store is away does not wait for that. */
+static void who_leaves_need_not_wait(void **state)
+{
+	char hidden[80];
+
+	(void)state;
+	connect_disk();
+	reads();
+	end_daemon();
+	snprintf(hidden, sizeof(hidden), "%s.away", image);
+	assert_int_equal(rename(image, hidden), 0);
+	start_daemon();
+	run(50);
+	write_number(FRONT "/state", XPV_CLOSING);
+	wait_for(XPV_CLOSING);
+	write_number(FRONT "/state", XPV_CLOSED);
+	wait_for(XPV_CLOSED);
+	assert_int_equal(rename(hidden, image), 0);
+	end_all();
+}
+
 /* Set while it was connected, or before: the disk has them for as long as it is there. */
 static void limits_outlive_it(void **state)
 {
@@ -280,6 +341,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_was_in_flight_is_forgotten, fresh_store),
 		cmocka_unit_test_setup(room_is_waited_for, fresh_store),
+		cmocka_unit_test_setup(all_queues_or_none, fresh_store),
+		cmocka_unit_test_setup(who_leaves_need_not_wait, fresh_store),
 		cmocka_unit_test_setup(limits_outlive_it, fresh_store),
 		cmocka_unit_test_setup(who_hangs_keeps_nobody_waiting, fresh_store),
 		cmocka_unit_test_setup(no_thread_is_waited_for, fresh_store),

@@ -26,6 +26,12 @@ static void stays(unsigned int state)
 	assert_int_equal(state_now(), state);
 }
 
+static void xl_detaches(void)
+{
+	fake_store_write(BACK "/online", "0");
+	write_number(BACK "/state", XPV_CLOSING);
+}
+
 /* Whatever the guest says then. */
 static void taken_away_stays_away(void **state)
 {
@@ -35,27 +41,27 @@ static void taken_away_stays_away(void **state)
 		{ XPV_CLOSED, XPV_INITIALISED },
 		{ XPV_INITIALISING, XPV_INITIALISED, XPV_CONNECTED },
 	};
-	u32 i, k;
+	u32 i, k, by_xl;
 
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(said); i++) {
+	for (i = 0; i < 2 * ARRAY_SIZE(said); i++) {
+		by_xl = i % 2;
 		connect_disk();
-		assert_int_equal(disk_detach(disk_find(7, 51712)), 0);
+		if (by_xl)
+			xl_detaches();
+		else
+			assert_int_equal(disk_detach(disk_find(7, 51712)), 0);
 		stays(XPV_CLOSING);
-		for (k = 0; said[i][k]; k++) {
-			write_number(FRONT "/state", said[i][k]);
+		/* With rings of its own, as one that comes anew. */
+		write_number(FRONT "/ring-ref", 2);
+		for (k = 0; said[i / 2][k]; k++) {
+			write_number(FRONT "/state", said[i / 2][k]);
 			stays(XPV_CLOSED);
 		}
 		assert_int_equal(disk_find(7, 51712)->nr_queues, 0);
 		end_all();
 	}
 	assert_int_equal(complaints, 0);
-}
-
-static void xl_detaches(void)
-{
-	fake_store_write(BACK "/online", "0");
-	write_number(BACK "/state", XPV_CLOSING);
 }
 
 /* By xl, which waits for Closed and then removes the node. */
