@@ -72,15 +72,19 @@ static void room_is_waited_for(void **state)
 	end_all();
 }
 
-/* The same for the second queue alone: the first, which is served already, waits with it. */
+/* The same for the second queue alone: the first, which has a read in flight already, waits with it. */
 static void all_queues_or_none(void **state)
 {
+	struct front_response rsp;
+	char params[96];
 	struct disk *d;
 	int tries = 1000;
 
 	(void)state;
 	config.max_queues = 2;
+	snprintf(params, sizeof(params), "aio:fault:delay=300:%s", image);
 	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/params", params);
 	start_daemon();
 	open_by_script();
 	memset(loop_page(2), 0, XPV_PAGE_SIZE);
@@ -96,8 +100,10 @@ static void all_queues_or_none(void **state)
 	reads();
 	end_daemon();
 	write_number(FRONT "/queue-1/ring-ref", 99999999);
+	front_add(&front, &a_read);
+	front_publish(&front);
 	start_daemon();
-	run(300);
+	run(500);
 	d = disk_find(7, 51712);
 	assert_int_equal(state_now(), XPV_CONNECTED);
 	assert_int_equal(d->nr_queues, 0);
@@ -106,6 +112,8 @@ static void all_queues_or_none(void **state)
 	while (d->nr_queues < 2 && tries--)
 		run(5);
 	assert_int_equal(d->nr_queues, 2);
+	assert_true(front_take(&front, &rsp, 1000));
+	assert_int_equal(rsp.status, XPV_BLK_OK);
 	reads();
 	assert_int_equal(state_now(), XPV_CONNECTED);
 	end_all();
