@@ -102,6 +102,8 @@ static int connect_disk(struct disk *d, bool recover)
 	int err = handshake_read(d, info, &queues);
 
 	d->came = false;
+	/* Its store is there, and whoever was to be gone on with may have left meanwhile. */
+	d->recovering = false;
 	WRITE_ONCE(d->abandoned, false);
 	if (err) {
 		xenbus_complain(d, "%s can't be read: %s", d->front, strerror(-err));
