@@ -29,6 +29,7 @@
 #define XPV_BLKBACK_MAX_QUEUES	64u	/* of a device, whatever is asked for */
 #define XPV_BLKBACK_BIG		64u	/* requests of a queue with more segments than a slot holds */
 #define XPV_BLKBACK_ROUND	64u	/* requests taken at once */
+#define XPV_BLKBACK_SPARE_PAGES	1024	/* of a device, kept for mappings to come */
 
 struct xpv_blkback_queue;
 
@@ -112,6 +113,7 @@ struct xpv_blkback_narrow {
 
 /* Who unbinds a device may wait until it is freed, or may lose patience: the last one frees this. */
 struct xpv_blkback_farewell {
+	struct completion told;		/* and nobody will tell the device anything any more */
 	struct completion freed;
 	refcount_t users;
 };

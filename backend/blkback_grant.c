@@ -19,7 +19,6 @@
 #include <linux/timekeeping.h>
 
 #define TIDY_INTERVAL	(HZ / 10)
-#define SPARE_PAGES	1024	/* kept for mappings to come */
 #define IN_USE_WAIT	10	/* ms, for others to let go of pages */
 #define EVICT_SHARE	20	/* where there are too many, 1/20 is given up at a time */
 
@@ -320,5 +319,5 @@ void xpv_blkback_tidy(struct xpv_blkback_queue *q)
 			evict_older(q, now - age);
 		shed(q);
 	}
-	gnttab_page_cache_shrink(&dev->pages, squeezed ? 0 : SPARE_PAGES);
+	gnttab_page_cache_shrink(&dev->pages, squeezed ? 0 : XPV_BLKBACK_SPARE_PAGES);
 }

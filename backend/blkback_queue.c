@@ -14,7 +14,7 @@
 #include <xen/events.h>
 
 #define RETRY_WAIT	msecs_to_jiffies(10)	/* for what somebody else has to do, and does not tell us */
-#define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants to the next */
+#define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants, or pages, to the next */
 #define MOST_POLL_US	1000u
 
 struct xpv_blkback_queue *xpv_blkback_queue_make(struct xpv_blkback_device *dev,
@@ -123,7 +123,7 @@ static void wait(struct xpv_blkback_queue *q)
 		timeout = RETRY_WAIT;
 	else if (q->pause)
 		timeout = q->pause;
-	else if (READ_ONCE(q->grants.count))
+	else if (READ_ONCE(q->grants.count) || READ_ONCE(q->dev->pages.num_pages) > XPV_BLKBACK_SPARE_PAGES)
 		timeout = IDLE_WAIT;
 	wait_event_idle_timeout(q->wq, roused(q), timeout);
 }

@@ -23,6 +23,10 @@
 /* Where all devices' works run, side by side. */
 static struct workqueue_struct *works;
 
+/* How many there are, those that only wait for their disks among them; and who waits for the last to be freed. */
+static atomic_t devices;
+static DECLARE_WAIT_QUEUE_HEAD(all_freed);
+
 /* To the log and to xenstore, but not as often as a peer can make us. */
 #define complain(dev, err, ...)						\
 	do {								\
@@ -291,8 +295,10 @@ static void free_device(struct xpv_blkback_device *dev)
 	struct xpv_blkback_farewell *farewell = dev->farewell;
 	unsigned int i;
 
+	/* Another's news may have brought us here while remove() was still telling. */
+	wait_for_completion(&farewell->told);
 	disconnect(dev);
-	/* A thread may have told us something; none is left. */
+	/* A thread may have told us something, or what we were told of late; none is left. */
 	cancel_delayed_work(&dev->work);
 	for (i = 0; i < dev->max_queues; i++)
 		kvfree(dev->queue[i]);
@@ -304,6 +310,8 @@ static void free_device(struct xpv_blkback_device *dev)
 	complete(&farewell->freed);
 	put_farewell(farewell);
 	put_device(&xdev->dev);
+	if (atomic_dec_and_test(&devices))
+		wake_up(&all_freed);
 }
 
 #define REVOKED (BIT(XPV_BLKBACK_NO_FLUSH) | BIT(XPV_BLKBACK_NO_DISCARD) |	\
@@ -411,6 +419,7 @@ static void remove(struct xenbus_device *xdev)
 	get_device(&xdev->dev);
 	refcount_inc(&farewell->users);
 	xpv_blkback_tell(dev, XPV_BLKBACK_REMOVED);
+	complete(&farewell->told);
 	/*
 	 * With its node gone, nobody can bind the device again, or has to wait for its disk: not xenwatch,
 	 * which takes the lock that is held here when it sees the node go.
@@ -450,6 +459,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	dev->farewell = kmalloc(sizeof(*dev->farewell), GFP_KERNEL);
 	if (!dev->farewell)
 		goto err_free;
+	init_completion(&dev->farewell->told);
 	init_completion(&dev->farewell->freed);
 	refcount_set(&dev->farewell->users, 1);
 	dev->front_node = kstrdup(xdev->otherend, GFP_KERNEL);
@@ -481,6 +491,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	if (err)
 		goto err_unwatch;
 	xpv_blkback_debugfs_add(dev);
+	atomic_inc(&devices);
 	return 0;
 
 err_unwatch:
@@ -551,6 +562,7 @@ int xpv_blkback_register(void)
 void xpv_blkback_unregister(void)
 {
 	xenbus_unregister_driver(&driver);
-	/* Devices may still wait for their disks, see remove(). */
+	/* Devices may still wait for their disks, see remove(), and be told of things meanwhile. */
+	wait_event(all_freed, !atomic_read(&devices));
 	destroy_workqueue(works);
 }
