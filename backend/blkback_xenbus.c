@@ -20,6 +20,8 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
+#include <xpv_bus.h>
+
 /* Where all devices' works run, side by side. */
 static struct workqueue_struct *works;
 
@@ -393,7 +395,7 @@ static void own_changed(struct xenbus_watch *watch, const char *path, const char
 
 	/* Pairs with the release in enter(). @dev is freed by what follows. */
 	if (smp_load_acquire(&dev->done))
-		device_unregister(&dev->xdev->dev);
+		xpv_bus_unregister(dev->xdev);
 	else
 		xpv_blkback_tell(dev, XPV_BLKBACK_OWN);
 }

@@ -97,6 +97,7 @@ struct xpv_netback_ctl {
 	struct xpv_netback *vif;
 	struct work_struct work;
 	struct xpv_ring ring;
+	struct xpv_mapping map;		/* of its page */
 	int irq;
 	unsigned long event;		/* bit 0: an EOI is owed; atomic */
 	bool worked;			/* since the last EOI something was found to do */
@@ -127,6 +128,7 @@ struct xpv_netback_queue {
 
 	/* Guest to host: NAPI's. */
 	struct xpv_ring tx;
+	struct xpv_mapping tx_map;
 	struct page_pool *heads;
 	struct page_pool *pages;
 	struct xpv_netback_count from_guest;
@@ -138,6 +140,7 @@ struct xpv_netback_queue {
 
 	/* Host to guest: under the netdev queue's transmit lock. */
 	struct xpv_ring rx ____cacheline_aligned;
+	struct xpv_mapping rx_map;
 	struct xpv_netback_count to_guest;
 	bool up;			/* the ring is there and may be used */
 	bool plain;			/* up, and every packet is wanted */
@@ -174,6 +177,7 @@ struct xpv_netback {
 	enum xpv_state state;		/* ours, as it stands in xenstore */
 	enum xpv_state front;		/* the guest's, as it was last seen */
 	bool plugged;			/* the hotplug script has reported success */
+	struct xpv_batch batch;		/* of a ring's page, as it comes or goes; lock */
 
 	bool connected;			/* queues have their rings; RTNL to write, lock or RTNL to read */
 	u32 dead;			/* queues that are; while there is one, the link is down */
@@ -242,6 +246,17 @@ int xpv_netback_change_mcast(struct xpv_netback *vif, const struct xpv_net_txpkt
 void xpv_netback_set_filter(struct xpv_netback *vif, bool on);
 /* The next guest side begins with an empty list. No queue is connected. */
 void xpv_netback_forget_mcast(struct xpv_netback *vif);
+
+/* netback_ring.c APIs: */
+
+/*
+ * Map the guest's page @ref and take its ring over. Returns 0, or an error (-EIO: the grant is none, or the ring can't be)
+ * and nothing is taken. Process context, the vif's lock.
+ */
+int xpv_netback_attach(struct xpv_netback *vif, struct xpv_ring *ring, struct xpv_mapping *map,
+		       grant_ref_t ref, u32 stride);
+/* Undo that: nobody uses the ring any more. The vif's lock. */
+void xpv_netback_detach(struct xpv_netback *vif, struct xpv_ring *ring, struct xpv_mapping *map);
 
 /* netback_ctrl.c APIs: */
 

@@ -112,21 +112,6 @@ static irqreturn_t event(int irq, void *arg)
 	return IRQ_HANDLED;
 }
 
-static int attach(struct xpv_netback_ctl *ctl, grant_ref_t ref)
-{
-	struct xenbus_device *xdev = ctl->vif->xdev;
-	void *shared;
-	int err;
-
-	err = xenbus_map_ring_valloc(xdev, &ref, 1, &shared);
-	if (err)
-		return err;
-	err = xpv_back_attach(&ctl->ring, shared, 1, XPV_NET_CTL_STRIDE);
-	if (err)
-		xenbus_unmap_ring_vfree(xdev, shared);
-	return err;
-}
-
 static struct xpv_netback_ctl *make(struct xpv_netback *vif)
 {
 	struct xpv_netback_ctl *ctl = kvzalloc(sizeof(*ctl), GFP_KERNEL);
@@ -160,7 +145,7 @@ int xpv_netback_connect_ctl(struct xpv_netback *vif, grant_ref_t ref, evtchn_por
 
 	if (!ctl)
 		return -ENOMEM;
-	err = attach(ctl, ref);
+	err = xpv_netback_attach(vif, &ctl->ring, &ctl->map, ref, XPV_NET_CTL_STRIDE);
 	if (err)
 		goto err_ctl;
 	vif->ctl = ctl;
@@ -175,7 +160,7 @@ int xpv_netback_connect_ctl(struct xpv_netback *vif, grant_ref_t ref, evtchn_por
 
 err_ring:
 	vif->ctl = NULL;
-	xenbus_unmap_ring_vfree(vif->xdev, ctl->ring.shared);
+	xpv_netback_detach(vif, &ctl->ring, &ctl->map);
 err_ctl:
 	destroy(ctl);
 	return err;
@@ -199,7 +184,7 @@ void xpv_netback_disconnect_ctl(struct xpv_netback *vif)
 		xpv_netback_drop_grefs(vif->queue[i]);
 	xpv_netback_forget_hash(vif);
 	vif->ctl = NULL;
-	xenbus_unmap_ring_vfree(vif->xdev, ctl->ring.shared);
+	xpv_netback_detach(vif, &ctl->ring, &ctl->map);
 	destroy(ctl);
 }
 

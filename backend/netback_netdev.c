@@ -121,6 +121,7 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	vif->xdev = xdev;
 	vif->dev = dev;
 	mutex_init(&vif->lock);
+	xpv_batch_init(&vif->batch, (u16)xdev->otherend_id);
 	spin_lock_init(&vif->link_lock);
 	spin_lock_init(&vif->credit_lock);
 	spin_lock_init(&vif->mcast_lock);

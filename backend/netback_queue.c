@@ -193,30 +193,6 @@ void xpv_netback_add_count(struct xpv_netback_sum *sum, const struct xpv_netback
 	sum->statics += now.statics;
 }
 
-static int attach(struct xpv_netback_queue *q, struct xpv_ring *ring, grant_ref_t ref, u32 stride)
-{
-	void *shared;
-	int err;
-
-	err = xenbus_map_ring_valloc(q->vif->xdev, &ref, 1, &shared);
-	if (err)
-		return err;
-	err = xpv_back_attach(ring, shared, 1, stride);
-	if (err)
-		xenbus_unmap_ring_vfree(q->vif->xdev, shared);
-	return err;
-}
-
-static void detach(struct xpv_netback_queue *q, struct xpv_ring *ring)
-{
-	void *shared = ring->shared;
-
-	if (!shared)
-		return;
-	xpv_ring_detach(ring);
-	xenbus_unmap_ring_vfree(q->vif->xdev, shared);
-}
-
 static int bind(struct xpv_netback_queue *q, evtchn_port_t port, irq_handler_t handler,
 		const char *name)
 {
@@ -287,10 +263,10 @@ int xpv_netback_connect_queue(struct xpv_netback_queue *q, const struct xpv_netb
 {
 	int err;
 
-	err = attach(q, &q->tx, w->tx_ref, XPV_NET_TX_STRIDE);
+	err = xpv_netback_attach(q->vif, &q->tx, &q->tx_map, w->tx_ref, XPV_NET_TX_STRIDE);
 	if (err)
 		return err;
-	err = attach(q, &q->rx, w->rx_ref, XPV_NET_RX_STRIDE);
+	err = xpv_netback_attach(q->vif, &q->rx, &q->rx_map, w->rx_ref, XPV_NET_RX_STRIDE);
 	if (err)
 		goto err_tx;
 	netif_napi_add(q->vif->dev, &q->napi, poll);
@@ -306,9 +282,9 @@ err_pools:
 	destroy_pools(q);
 err_napi:
 	netif_napi_del(&q->napi);
-	detach(q, &q->rx);
+	xpv_netback_detach(q->vif, &q->rx, &q->rx_map);
 err_tx:
-	detach(q, &q->tx);
+	xpv_netback_detach(q->vif, &q->tx, &q->tx_map);
 	return err;
 }
 
@@ -319,12 +295,12 @@ err_tx:
  */
 void xpv_netback_disconnect_queue(struct xpv_netback_queue *q)
 {
-	unbind_events(q);
 	destroy_pools(q);
-	/* Waits for all who may still look at it. */
+	/* Waits for all who may still look at it, and for the last poll, which gives its EOI when it is over. */
 	netif_napi_del(&q->napi);
-	detach(q, &q->rx);
-	detach(q, &q->tx);
+	unbind_events(q);
+	xpv_netback_detach(q->vif, &q->rx, &q->rx_map);
+	xpv_netback_detach(q->vif, &q->tx, &q->tx_map);
 }
 
 void xpv_netback_up(struct xpv_netback_queue *q)

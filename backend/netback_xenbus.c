@@ -16,6 +16,7 @@
 #include <linux/net.h>
 #include <linux/rtnetlink.h>
 
+#include <xpv_bus.h>
 #include <xpv_uevent.h>
 #include <xpv_xenstore.h>
 
@@ -299,7 +300,7 @@ static void frontend_changed(struct xenbus_device *xdev, enum xenbus_state front
 
 	if (front == XenbusStateUnknown ||
 	    (front == XenbusStateClosed && !xenbus_dev_is_online(xdev)))
-		device_unregister(&xdev->dev);
+		xpv_bus_unregister(xdev);
 }
 
 static void hotplug_changed(struct xenbus_watch *watch, const char *path, const char *token)

@@ -419,8 +419,10 @@ static inline void xpv_netfront_count(struct xpv_netfront_count *count, u64_stat
 void xpv_netfront_add_count(struct xpv_netfront_sum *sum, const struct xpv_netfront_count *count);
 /* Let packets and events in. RTNL. */
 void xpv_netfront_queue_start(struct xpv_netfront_queue *q);
-/* Nothing of the queue runs when it returns; done before or never started is fine. RTNL. */
+/* Nothing of the queue begins when it returns, and a poll at most ends; done before or never started is fine. RTNL. */
 void xpv_netfront_queue_stop(struct xpv_netfront_queue *q);
+/* Close its event channels. Stopped, and by now its polls have ended; idempotent. Process context. */
+void xpv_netfront_queue_deafen(struct xpv_netfront_queue *q);
 /* Give back what connect took. Stopped before; idempotent. */
 void xpv_netfront_queue_release(struct xpv_netfront_queue *q);
 /* @who is done with the event of @ch; the last one gives the EOI. Not on a broken ring. */

@@ -57,12 +57,12 @@ static int open_channel(struct xpv_netfront_queue *q, unsigned int i, int serves
 	return 0;
 }
 
-/* Also closes the event channel. */
-static void close_channels(struct xpv_netfront_queue *q)
+void xpv_netfront_queue_deafen(struct xpv_netfront_queue *q)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(q->channel); i++) {
+		/* Also closes the event channel. */
 		if (q->channel[i].irq)
 			unbind_from_irqhandler(q->channel[i].irq, &q->channel[i]);
 		q->channel[i].irq = 0;
@@ -125,11 +125,11 @@ int xpv_netfront_queue_connect(struct xpv_netfront_queue *q, bool split)
 	xpv_front_init(&q->rx.ring, q->rx.shared, 1, XPV_NET_RX_STRIDE);
 	err = open_channels(q, split);
 	if (err)
-		goto err_close_channels;
+		goto err_deafen;
 	return 0;
 
-err_close_channels:
-	close_channels(q);
+err_deafen:
+	xpv_netfront_queue_deafen(q);
 err_release:
 	xpv_netfront_queue_release(q);
 	return err;
@@ -200,12 +200,10 @@ void xpv_netfront_queue_stop(struct xpv_netfront_queue *q)
 		napi_disable(&q->rx.napi);
 	}
 	q->started = false;
-	/* What asks: the poll that could begin this anew is gone, ... */
+	/* What asks: the poll that could begin this anew is gone. */
 	cancel_delayed_work_sync(&q->rx.refill);
 	xpv_moderation_stop(&q->rx.moderation);
 	xpv_moderation_stop(&q->tx.moderation);
-	/* ... and the polls and senders were the last to use the channels. */
-	close_channels(q);
 }
 
 int xpv_netfront_show(struct xpv_netfront *np, struct page **page, grant_ref_t *ref, bool readonly)

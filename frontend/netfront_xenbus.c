@@ -24,6 +24,10 @@ static void stop_queues(struct xpv_netfront *np)
 	netif_carrier_off(np->netdev);
 	for (i = 0; i < np->max_queues; i++)
 		xpv_netfront_queue_stop(&np->queue[i]);
+	/* A poll gives its EOI when it is over. */
+	synchronize_net();
+	for (i = 0; i < np->max_queues; i++)
+		xpv_netfront_queue_deafen(&np->queue[i]);
 	rtnl_unlock();
 }
 
