@@ -177,7 +177,8 @@ static struct xpv_blkfront_shadow *take_or_arm(struct xpv_blkfront_queue *q)
 {
 	struct xpv_blkfront_shadow *chain = take(q);
 
-	if (!chain && !q->polled && !xpv_ring_broken(&q->ring) && xpv_front_rearm(&q->ring, 1))
+	if (!chain && !q->polled && !xpv_ring_broken(&q->ring) &&
+	    (xpv_front_rearm(&q->ring, 1) || xpv_ring_broken(&q->ring)))
 		chain = take(q);
 	return chain;
 }
@@ -205,8 +206,11 @@ bool xpv_blkfront_reap(struct xpv_blkfront_queue *q)
 			copy_chain(q, chain);
 		}
 		for (sh = chain;; sh = sh->next) {
-			if (unlikely(!xpv_blkfront_release(q, sh)))
+			if (unlikely(!xpv_blkfront_release(q, sh))) {
 				set_outcome(sh, BLK_STS_IOERR);
+				/* Nor would it be found out when all is given back: the reference is gone. */
+				xpv_blkfront_fail(q->dev, "backend keeps a page mapped after its answer");
+			}
 			if (!sh->next)
 				break;
 		}

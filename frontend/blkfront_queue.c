@@ -243,7 +243,9 @@ void xpv_blkfront_thaw(struct xpv_blkfront_dev *dev)
 		return;
 	dev->frozen = false;
 	blk_mq_unquiesce_queue(dev->disk->queue);
-	blk_mq_kick_requeue_list(dev->disk->queue);
+	/* Of a disk that is gone nothing can be on the list, and its work would outlive it. */
+	if (!completion_done(&dev->retired))
+		blk_mq_kick_requeue_list(dev->disk->queue);
 }
 
 bool xpv_blkfront_queue_close(struct xpv_blkfront_queue *q)

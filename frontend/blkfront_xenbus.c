@@ -13,8 +13,8 @@
 #define GOODBYE_MS	5000
 #define GOODBYE_STEP_MS	10
 
-/* How long the guest is kept from being suspended while requests are on their way. xl waits for a minute. */
-#define LAST_ANSWERS_MS	10000
+/* How long the guest is kept from being suspended, by all disks, while requests are on their way. xl waits for a minute. */
+#define LAST_ANSWERS	(10 * HZ)
 
 #define RETIRE_STEP	(HZ / 10)	/* from one look at the backend to the next, while the disk is retired */
 
@@ -366,16 +366,21 @@ static void remove(struct xenbus_device *xb)
 static int suspend(struct xenbus_device *xb)
 {
 	struct xpv_blkfront_dev *dev = dev_get_drvdata(&xb->dev);
-	unsigned int ms;
-	bool idle = false;
+	/* Of this suspend, whose devices come one right after the other. */
+	static unsigned long end, last;
+	bool idle;
 
-	for (ms = 0; !idle && ms < LAST_ANSWERS_MS; ms += GOODBYE_STEP_MS) {
+	if (!end || time_after(jiffies, last + HZ))
+		end = jiffies + LAST_ANSWERS;
+	for (;;) {
 		mutex_lock(&dev->lock);
 		idle = xpv_blkfront_idle(dev);
 		mutex_unlock(&dev->lock);
-		if (!idle)
-			msleep(GOODBYE_STEP_MS);
+		if (idle || time_after(jiffies, end))
+			break;
+		msleep(GOODBYE_STEP_MS);
 	}
+	last = jiffies;
 	return 0;
 }
 

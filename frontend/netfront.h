@@ -249,7 +249,8 @@ struct xpv_netfront {
 	struct work_struct close_work;	/* closes the device, and why says whether for good */
 	u32 held;			/* pages that the backend keeps mapped; held.c's, as the next */
 	bool waiting;			/* for that to be none */
-	struct work_struct held_work;	/* it is none: may we return? */
+	unsigned long begun;		/* jiffies at the last start of a connection; state_lock */
+	struct delayed_work return_work;	/* it is none, or time has passed: may we return? */
 
 	/* Multicast control; state_lock, but as noted. */
 	bool mcast_control;		/* the backend has it, */
@@ -367,9 +368,9 @@ bool xpv_netfront_take_kept(struct xpv_netfront_lot *lot, u32 *looks,
 void xpv_netfront_end_grant(struct xpv_netfront *np, grant_ref_t gref, struct page *page);
 /* The same of a page of @skb, which is the caller's still, but stays allocated as long. */
 void xpv_netfront_end_skb_grant(struct xpv_netfront *np, grant_ref_t gref, struct sk_buff *skb);
-/* Is there any whose grant could not be ended? Then held_work is queued when there is none. */
+/* Is there any whose grant could not be ended? Then return_work is queued when there is none. */
 bool xpv_netfront_is_held(struct xpv_netfront *np);
-/* The interface goes, what is held stays. Waits for held_work, which is not queued again. */
+/* The interface goes, what is held stays. Waits for return_work, which is not queued again. */
 void xpv_netfront_disown(struct xpv_netfront *np);
 /* The module goes. All interfaces have gone. */
 void xpv_netfront_held_exit(void);
@@ -393,6 +394,17 @@ extern struct xenbus_driver xpv_netfront_driver;
 void xpv_netfront_fail(struct xpv_netfront *np, const char *why);
 /* What was negotiated is to be another: close and connect again, soon. Any context. */
 void xpv_netfront_renew(struct xpv_netfront *np);
+
+/* handshake.c APIs: */
+
+/* What the backend says of @key; 0 if that is no number. Process context. */
+static inline unsigned int xpv_netfront_says(struct xpv_netfront *np, const char *key)
+{
+	return xenbus_read_unsigned(np->xbdev->otherend, key, 0);
+}
+
+/* Publish rings, channels and wishes of a connection, as one. Returns 0 or a negative errno. state_lock. */
+int xpv_netfront_publish(struct xpv_netfront *np);
 
 /* queue.c APIs: */
 

@@ -52,7 +52,7 @@ static void let_go(struct held *h)
 
 	if (np && !--np->held && np->waiting) {
 		np->waiting = false;
-		schedule_work(&np->held_work);
+		queue_delayed_work(system_freezable_wq, &np->return_work, 0);
 	}
 	if (h->page)
 		put_page(h->page);
@@ -126,7 +126,7 @@ void xpv_netfront_disown(struct xpv_netfront *np)
 		if (h->front == np)
 			h->front = NULL;
 	mutex_unlock(&lock);
-	cancel_work_sync(&np->held_work);
+	cancel_delayed_work_sync(&np->return_work);
 }
 
 void xpv_netfront_held_exit(void)

@@ -349,7 +349,7 @@ static void refill(struct xpv_netfront_queue *q)
 
 	if (!netif_running(q->front->netdev) || xpv_ring_broken(&rx->ring))
 		return;
-	while (xpv_front_free(&rx->ring)) {
+	while (xpv_front_free(&rx->ring) && likely(!xpv_ring_broken(&rx->ring))) {
 		struct xpv_netfront_rxbuf buf;
 		struct xpv_net_rxreq req;
 
@@ -369,7 +369,7 @@ static void refill(struct xpv_netfront_queue *q)
 	u64_stats_add(&rx->count.statics, statics);
 	u64_stats_add(&rx->count.grants, grants);
 	u64_stats_update_end(&rx->count.syncp);
-	if (xpv_front_publish(&rx->ring))
+	if (likely(!xpv_ring_broken(&rx->ring)) && xpv_front_publish(&rx->ring))
 		notify_remote_via_irq(rx->channel->irq);
 }
 
@@ -410,8 +410,10 @@ int xpv_netfront_poll_rx(struct napi_struct *napi, int budget)
 	}
 	if (!napi_complete_done(napi, done))
 		return poll_on(q, done);
-	if (!xpv_ring_broken(&rx->ring))
+	if (likely(!xpv_ring_broken(&rx->ring)))
 		xpv_netfront_eoi(rx->channel, XPV_NETFRONT_RX);
+	else
+		xpv_netfront_fail(q->front, "delivered what is no packet");
 	return done;
 }
 

@@ -11,6 +11,8 @@
 /* Answers that are worth taking while the sender is at it anyway. */
 #define REAP_BATCH	32u
 
+#define ANSWERED_TOO_MUCH	"answered more than was sent"
+
 static void refused(struct xpv_netfront_queue *q, const struct xpv_netfront_txslot *slot)
 {
 	if (slot->state != XPV_NETFRONT_MESSAGE) {
@@ -122,7 +124,7 @@ static void reap(struct xpv_netfront_queue *q, int budget)
 	else if (netif_tx_queue_stopped(txq) && xpv_front_free(&tx->ring) >= XPV_NETFRONT_ROOM)
 		netif_tx_wake_queue(txq);
 	if (unlikely(xpv_ring_broken(&tx->ring)))
-		xpv_netfront_fail(q->front, wrong ? wrong : "answered more than was sent");
+		xpv_netfront_fail(q->front, wrong ? wrong : ANSWERED_TOO_MUCH);
 }
 
 /*
@@ -308,8 +310,12 @@ int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
 	__netif_tx_unlock(txq);
 
 	/* Without a budget it is netpoll that wants free slots: the real poll is still to come. */
-	if (budget && napi_complete_done(napi, 0) && !xpv_ring_broken(&q->tx.ring))
+	if (!budget || !napi_complete_done(napi, 0))
+		return 0;
+	if (likely(!xpv_ring_broken(&q->tx.ring)))
 		xpv_netfront_eoi(q->tx.channel, XPV_NETFRONT_TX);
+	else
+		xpv_netfront_fail(q->front, ANSWERED_TOO_MUCH);
 	return 0;
 }
 

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The handshake with the backend: netif.h's, from the guest's side. */
+/* Coming and going: the device's states, and what the backend's mean for them. */
 #include "netfront.h"
 
 #include <linux/delay.h>
 #include <linux/rtnetlink.h>
 
-#include <xpv_xenstore.h>
-
 /* How long a backend may take to let go of a device that is removed. */
 #define LET_GO_MS	5000
 
-static unsigned int ask(struct xpv_netfront *np, const char *key)
-{
-	return xenbus_read_unsigned(np->xbdev->otherend, key, 0);
-}
+/* From one connection to the next: a backend that comes and goes all the time doesn't keep us, or the log, busy. */
+#define PACE	HZ
 
 static void stop_queues(struct xpv_netfront *np)
 {
@@ -45,15 +41,15 @@ static netdev_features_t read_features(struct xpv_netfront *np)
 {
 	netdev_features_t takes = 0;
 
-	if (ask(np, "feature-sg"))
+	if (xpv_netfront_says(np, "feature-sg"))
 		takes |= NETIF_F_SG;
-	if (!ask(np, "feature-no-csum-offload"))
+	if (!xpv_netfront_says(np, "feature-no-csum-offload"))
 		takes |= NETIF_F_IP_CSUM;
-	if (ask(np, "feature-ipv6-csum-offload"))
+	if (xpv_netfront_says(np, "feature-ipv6-csum-offload"))
 		takes |= NETIF_F_IPV6_CSUM;
-	if (ask(np, "feature-gso-tcpv4"))
+	if (xpv_netfront_says(np, "feature-gso-tcpv4"))
 		takes |= NETIF_F_TSO;
-	if (ask(np, "feature-gso-tcpv6"))
+	if (xpv_netfront_says(np, "feature-gso-tcpv6"))
 		takes |= NETIF_F_TSO6;
 	return takes;
 }
@@ -71,174 +67,13 @@ static void adopt_features(struct xpv_netfront *np)
 }
 
 /*
- * Keys that another driver or connection may have left in our node, and a backend would obey: where
- * its queues were, and what we don't ask for.
- */
-static const char *const leftovers[] = {
-	"tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx", "event-channel-rx",
-	"multi-queue-num-queues",
-	"ctrl-ring-ref", "event-channel-ctrl",
-	"request-multicast-control", "xdp-headroom",
-};
-
-/* What we ask of every backend and let it send us, the latter while the feature is on. */
-static const struct {
-	const char *key;
-	netdev_features_t feature;	/* 0: always */
-	bool off;			/* the key says that it is off */
-} offers[] = {
-	{ "request-rx-copy" },
-	{ "feature-rx-notify" },
-	{ "feature-sg" },
-	{ "feature-no-csum-offload", NETIF_F_RXCSUM, true },
-	{ "feature-ipv6-csum-offload", NETIF_F_RXCSUM },
-	{ "feature-gso-tcpv4", NETIF_F_GRO_HW },
-	{ "feature-gso-tcpv6", NETIF_F_GRO_HW },
-};
-
-/* The folder of queue @id, where there are several. NULL without memory. */
-static char *name_folder(const char *node, unsigned int id)
-{
-	return kasprintf(GFP_KERNEL, "%s/queue-%u", node, id);
-}
-
-static int write_rings(struct xenbus_transaction xbt, const char *node,
-		       const struct xpv_netfront_queue *q)
-{
-	int err;
-
-	err = xenbus_printf(xbt, node, "tx-ring-ref", "%u", q->tx.ring_ref);
-	if (err)
-		return err;
-	err = xenbus_printf(xbt, node, "rx-ring-ref", "%u", q->rx.ring_ref);
-	if (err)
-		return err;
-	if (q->tx.channel == q->rx.channel)
-		return xenbus_printf(xbt, node, "event-channel", "%u", q->tx.channel->port);
-	err = xenbus_printf(xbt, node, "event-channel-tx", "%u", q->tx.channel->port);
-	if (err)
-		return err;
-	return xenbus_printf(xbt, node, "event-channel-rx", "%u", q->rx.channel->port);
-}
-
-static int write_queues(struct xenbus_transaction xbt, struct xpv_netfront *np)
-{
-	const char *node = np->xbdev->nodename;
-	unsigned int i;
-	int err = 0;
-
-	if (np->queues == 1)
-		return write_rings(xbt, node, &np->queue[0]);
-	for (i = 0; !err && i < np->queues; i++) {
-		char *folder = name_folder(node, i);
-
-		err = folder ? write_rings(xbt, folder, &np->queue[i]) : -ENOMEM;
-		kfree(folder);
-	}
-	return err;
-}
-
-static int remove_folders(struct xenbus_transaction xbt, const char *node)
-{
-	unsigned int i;
-	int err = 0;
-
-	for (i = 0; !err; i++) {
-		char folder[16];
-
-		snprintf(folder, sizeof(folder), "queue-%u", i);
-		if (!xenbus_exists(xbt, node, folder))
-			return 0;
-		err = xenbus_rm(xbt, node, folder);
-	}
-	return err;
-}
-
-static int write_ctl(struct xenbus_transaction xbt, const struct xpv_netfront *np)
-{
-	const char *node = np->xbdev->nodename;
-	int err;
-
-	if (!np->ctl.irq)
-		return 0;
-	err = xenbus_printf(xbt, node, "ctrl-ring-ref", "%u", np->ctl.ring_ref);
-	if (err)
-		return err;
-	return xenbus_printf(xbt, node, "event-channel-ctrl", "%u", np->ctl.port);
-}
-
-/* What is published is decided before, for it may be written more than once. */
-struct offer {
-	struct xpv_netfront *np;
-	bool count;	/* the backend looks for the number of queues */
-	bool filter;	/* it shall bring no multicasts but those it is told of */
-	u32 headroom;	/* it shall leave in front of a packet */
-};
-
-static int write_keys(struct xenbus_transaction xbt, void *arg)
-{
-	const struct offer *offer = arg;
-	struct xpv_netfront *np = offer->np;
-	const char *node = np->xbdev->nodename;
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < ARRAY_SIZE(leftovers); i++) {
-		err = xenbus_rm(xbt, node, leftovers[i]);
-		if (err && err != -ENOENT)
-			return err;
-	}
-	err = remove_folders(xbt, node);
-	if (err)
-		return err;
-	for (i = 0; i < ARRAY_SIZE(offers); i++) {
-		bool on = !offers[i].feature || np->netdev->features & offers[i].feature;
-
-		err = xenbus_printf(xbt, node, offers[i].key, "%u", on != offers[i].off);
-		if (err)
-			return err;
-	}
-	if (np->mcast_control) {
-		err = xenbus_printf(xbt, node, "request-multicast-control", "%u",
-				    offer->filter);
-		if (err)
-			return err;
-	}
-	if (offer->headroom) {
-		err = xenbus_printf(xbt, node, "xdp-headroom", "%u", offer->headroom);
-		if (err)
-			return err;
-	}
-	/* A single queue is written flat, but whoever offers more looks for the number. */
-	if (offer->count) {
-		err = xenbus_printf(xbt, node, "multi-queue-num-queues", "%u", np->queues);
-		if (err)
-			return err;
-	}
-	err = write_ctl(xbt, np);
-	return err ? err : write_queues(xbt, np);
-}
-
-static int publish(struct xpv_netfront *np)
-{
-	struct offer offer = {
-		.np = np,
-		.count = ask(np, "multi-queue-max-queues"),
-		.filter = xpv_netfront_wants_filter(np),
-		.headroom = ask(np, "feature-xdp-headroom") ? xpv_netfront_xdp_headroom(np) : 0,
-	};
-
-	return xpv_xenstore_commit(write_keys, &offer);
-}
-
-/*
  * As many as both ends allow, or fewer if it can't be: grants are limited, and one queue is as
  * good an interface as several.
  */
 static int connect_queues(struct xpv_netfront *np)
 {
-	bool split = ask(np, "feature-split-event-channels");
-	unsigned int i, n, offered = ask(np, "multi-queue-max-queues");
+	bool split = xpv_netfront_says(np, "feature-split-event-channels");
+	unsigned int i, n, offered = xpv_netfront_says(np, "multi-queue-max-queues");
 	int err = 0;
 
 	rtnl_lock();
@@ -273,7 +108,7 @@ static int connect(struct xpv_netfront *np)
 	unsigned int i;
 	int err;
 
-	if (!ask(np, "feature-rx-copy")) {
+	if (!xpv_netfront_says(np, "feature-rx-copy")) {
 		xenbus_dev_fatal(xbdev, -EOPNOTSUPP, "backend without feature-rx-copy");
 		return -EOPNOTSUPP;
 	}
@@ -281,8 +116,8 @@ static int connect(struct xpv_netfront *np)
 	np->why = 0;
 	np->served = false;
 	np->again = false;
-	np->mcast_control = ask(np, "feature-multicast-control");
-	np->mcast_dynamic = ask(np, "feature-dynamic-multicast-control");
+	np->mcast_control = xpv_netfront_says(np, "feature-multicast-control");
+	np->mcast_dynamic = xpv_netfront_says(np, "feature-dynamic-multicast-control");
 	adopt_features(np);
 
 	err = connect_queues(np);
@@ -291,9 +126,9 @@ static int connect(struct xpv_netfront *np)
 		goto err_release;
 	}
 	/* One can do without it. */
-	if (ask(np, "feature-ctrl-ring") && xpv_netfront_connect_ctl(np))
+	if (xpv_netfront_says(np, "feature-ctrl-ring") && xpv_netfront_connect_ctl(np))
 		dev_warn_ratelimited(&xbdev->dev, "no control ring\n");
-	err = publish(np);
+	err = xpv_netfront_publish(np);
 	if (err) {
 		xenbus_dev_fatal(xbdev, err, "writing our end of the handshake");
 		goto err_release;
@@ -364,13 +199,13 @@ void xpv_netfront_fail(struct xpv_netfront *np, const char *why)
 	/* It may have been given another try, and another. */
 	dev_err_ratelimited(&np->xbdev->dev, "backend %s: device is closed\n", why);
 	netif_carrier_off(np->netdev);
-	schedule_work(&np->close_work);
+	queue_work(system_freezable_wq, &np->close_work);
 }
 
 void xpv_netfront_renew(struct xpv_netfront *np)
 {
 	set_bit(XPV_NETFRONT_RENEW, &np->why);
-	schedule_work(&np->close_work);
+	queue_work(system_freezable_wq, &np->close_work);
 }
 
 static void close_for(struct work_struct *work)
@@ -392,7 +227,7 @@ static void close_for(struct work_struct *work)
  */
 static bool serves_on(struct xpv_netfront *np)
 {
-	return max(ask(np, "multi-queue-max-queues"), 1u) >= np->queues &&
+	return max(xpv_netfront_says(np, "multi-queue-max-queues"), 1u) >= np->queues &&
 	       !(np->takes & ~read_features(np));
 }
 
@@ -419,11 +254,23 @@ static bool may_return(struct xpv_netfront *np, enum xpv_state back)
 		return false;
 	if (np->back == XPV_CLOSED && back == XPV_INIT_WAIT)
 		np->again = true;
-	if (!np->again || back != XPV_CLOSED || !ask(np, "online"))
+	if (!np->again || back != XPV_CLOSED || !xpv_netfront_says(np, "online"))
 		return false;
 	/* What it has of ours it must have let go of before it is given more. */
 	release_queues(np);
 	return !xpv_netfront_is_held(np);
+}
+
+static void begin(struct xpv_netfront *np)
+{
+	unsigned long due = np->begun + PACE;
+
+	if (time_before(jiffies, due)) {
+		queue_delayed_work(system_freezable_wq, &np->return_work, due - jiffies);
+		return;
+	}
+	np->begun = jiffies;
+	set_state(np, XPV_INITIALISING);
 }
 
 static void follow(struct xpv_netfront *np, enum xpv_state back)
@@ -434,7 +281,7 @@ static void follow(struct xpv_netfront *np, enum xpv_state back)
 	if (has_to_part(np, back))
 		set_state(np, XPV_CLOSED);
 	if (may_return(np, back))
-		set_state(np, XPV_INITIALISING);
+		begin(np);
 	np->back = back;
 	target = xpv_front_target(np->state, back);
 	/*
@@ -460,10 +307,10 @@ static void backend_changed(struct xenbus_device *xbdev, enum xenbus_state state
 	mutex_unlock(&np->state_lock);
 }
 
-/* The backend has let go of the last page. */
+/* The backend has let go of the last page, or enough time has passed. */
 static void return_late(struct work_struct *work)
 {
-	struct xpv_netfront *np = container_of(work, struct xpv_netfront, held_work);
+	struct xpv_netfront *np = container_of(work, struct xpv_netfront, return_work.work);
 
 	mutex_lock(&np->state_lock);
 	follow(np, np->back);
@@ -499,7 +346,8 @@ static int probe(struct xenbus_device *xbdev, const struct xenbus_device_id *id)
 	np = netdev_priv(dev);
 	mutex_init(&np->state_lock);
 	INIT_WORK(&np->close_work, close_for);
-	INIT_WORK(&np->held_work, return_late);
+	INIT_DELAYED_WORK(&np->return_work, return_late);
+	np->begun = jiffies - PACE;
 	dev_set_drvdata(&xbdev->dev, np);
 	err = read_mac(dev, xbdev);
 	if (err) {
@@ -536,7 +384,7 @@ static void take_leave(struct xpv_netfront *np)
 
 	xenbus_switch_state(np->xbdev, XenbusStateClosing);
 	for (ms = 0; ms < LET_GO_MS; ms += 10) {
-		state = ask(np, "state");
+		state = xpv_netfront_says(np, "state");
 		if (state == XPV_UNKNOWN || state == XPV_CLOSING || state == XPV_CLOSED)
 			return;
 		msleep(10);
