@@ -79,7 +79,7 @@ elif [ -z "${1-}" ]; then
 	stage 'unit tests'
 	many unit make -s -k -j2 unit
 	stage 'ring stress'
-	one stress/ring make -s stress
+	one stress/ring make -s -j2 stress
 	stage 'model of the ring'
 	many model make -s model
 	stage 'input that fuzzing has found'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab's part of make check: every pairing of GUEST:FRONT:BACK in LAB_PAIRS, one boot for
-# our pair in a PV guest, which is tried in depth, and one for all others, so that one broken driver
-# cannot hide the others; the boots side by side, for each keeps about one CPU busy. Prints
+# our kernel pair, which is tried in depth, and one for all others, so that one broken driver
+# cannot hide the others; the boots side by side, for each keeps about one CPU busy, and takes as long. Prints
 # "pass NAME", "fail NAME why", "skip NAME why".
 . "$(dirname "$0")/common.sh"
 
@@ -51,7 +51,7 @@ export LAB_DISK_CACHE=16
 deep=() others=()
 for pair in $pairs; do
 	[[ $pair =~ ^(pv|pvh|hvm):(xpv|linux):(xpv|linux|qdisk|blkd)$ ]] || die "LAB_PAIRS: '$pair' is no GUEST:FRONT:BACK"
-	case $pair in pv:xpv:xpv) deep+=("$pair") ;; *) others+=("$pair") ;; esac
+	case $pair in pv:xpv:xpv | pvh:xpv:xpv) deep+=("$pair") ;; *) others+=("$pair") ;; esac
 done
 mkdir -p "$top/build/lab"
 rm -f "$top"/build/lab/check-*.results

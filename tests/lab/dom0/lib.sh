@@ -192,12 +192,22 @@ guest_config() {
 	[ "$kind" != hvm ] || printf 'vga = "none"\nnographic = 1\n'
 }
 
+# patient COMMAND...: the toolstack gives its scripts 40 s. What a soak does beside, and a kernel with checks, may be too
+# much for that, once.
+patient() { "$@" || { [ -n "${LAB_SOAK-}${DEBUG_KERNEL-}" ] && sleep 5 && "$@"; }; }
+
+create_guest() {
+	# What is left of one that could not be made.
+	xl destroy guest 2>/dev/null
+	xl create $lab/guest.cfg
+}
+
 # start_guest KIND FRONT BACK: until its agent answers, with the frontends
 # loaded and both devices in use. The backends are loaded already.
 start_guest() {
 	kind=$1 front=$2 back=$3 domid='' ready=0
 	guest_config >$lab/guest.cfg
-	xl create $lab/guest.cfg >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
+	patient create_guest >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
 	domid=$(xl domid guest)
 	answered 0 "${GUEST_BOOT_LIMIT:-400}" ||
 		{ echo "the guest did not come up"; return 1; }
