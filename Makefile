@@ -104,6 +104,11 @@ $(O)/unit/%: tests/unit/%.c tests/fake/grant_os.c $(ring) $(headers)
 	$(Q)mkdir -p $(@D) && $(CC) $(XPV_CFLAGS) -Itests/fake $(SANITIZE) \
 		$< tests/fake/grant_os.c $(ring) -Wl,--wrap=calloc -lcmocka -o $@
 
+# The kernel's own calls, on headers of ours.
+$(O)/unit/test_grant_os: tests/unit/test_grant_os.c ring/os/kernel/grant_os.c ring/grant.c ring/copy.c $(headers) $(wildcard tests/fake/kernel/*.h tests/fake/kernel/*/*.h ring/os/kernel/*.h)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Itests/fake/kernel $(XPV_CFLAGS) $(SANITIZE) $(filter %.c,$^) -lcmocka -o $@
+
 # Those of the daemon, each with what it is made of.
 $(O)/unit/test_vdev: of := userspace-backend/vdev.c
 $(O)/unit/test_config: of := userspace-backend/config.c $(INIH)

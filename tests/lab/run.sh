@@ -6,6 +6,7 @@
 #   disk 1  root.img, written to a snapshot that is thrown away
 #   disk 2  the payload: a tar of scripts, modules and the guest's overlay
 #   disk 3  results come back: a tar of logs
+#   disk 4  empty, for who wants a disk that is no memory of dom0's
 #   ttyS0   the console of Xen and dom0, kept in console.log, never parsed
 #   ttyS1   the channel: lines "stage", "pass", "fail", "skip", "result",
 #           "evidence", "verdict", passed on to stdout as they come
@@ -96,6 +97,7 @@ boot() {
 		-drive "file=$image/root.img,if=none,id=d0,format=raw,snapshot=on" -device "virtio-blk-pci,drive=d0,$disk" \
 		-drive "file=$dir/payload.img,if=none,id=d1,format=raw,read-only=on" -device "virtio-blk-pci,drive=d1,$disk" \
 		-drive "file=$dir/results.img,if=none,id=d2,format=raw" -device "virtio-blk-pci,drive=d2,$disk" \
+		-drive "file=$dir/spare.img,if=none,id=d3,format=raw" -device "virtio-blk-pci,drive=d3,$disk" \
 		</dev/null >"$dir/qemu.log" 2>&1 &
 	qemu=$!
 }
@@ -109,7 +111,7 @@ stop() {
 rm -rf "$dir"
 mkdir -p "$dir"
 payload
-truncate -s 64M "$dir/results.img"
+truncate -s 64M "$dir/results.img" "$dir/spare.img"
 touch "$dir/channel" "$dir/console.log"
 boot
 trap stop EXIT

@@ -32,7 +32,7 @@
  *   entry EXPR FIELD=EXPR...  (front) write this one of them alone
  *   see EXPR FIELD=EXPR...    (front) its fields have to be these
  *   race [table] FIELD A B    write A and B in turns into the field of every slot, or entry, until
- *   calm
+ *   calm                      (back) of the slot that was filled last: the others are the guest's
  *   sleep MS
  *   random SEED SECONDS  rounds of statements drawn by random.c, the first from this seed
  *   repeat N STATEMENT [; STATEMENT]...   with n counting up from 0
@@ -366,9 +366,9 @@ static void start_race(struct rogue *r, char **word)
 		script.raced_slots = XPV_BLK_SEGS_PER_PAGE;
 	} else {
 		fields = need_ring(r)->out;
-		script.raced = slot(script.ring, 0);
+		script.raced = slot(script.ring, rogue_is_front ? 0 : script.ring->prod - 1);
 		script.stride = script.ring->stride;
-		script.raced_slots = script.ring->size;
+		script.raced_slots = rogue_is_front ? script.ring->size : 1;
 	}
 	script.race = find(fields, word[0], &offset);
 	if (!script.race)

@@ -147,6 +147,18 @@ disk_readonly() {
 }
 
 # A disk that can be taken out of its drive is one in the guest as well.
+# One that reads and writes the guest's pages itself, by the frames that it is told; the others copy them by their
+# addresses. Two pages are one piece for it only where their frames follow each other (XSA-229).
+disk_by_dma() {
+	local data="if=/dev/urandom of=/tmp/r bs=128k count=24" theirs mine
+	xl_attach block-attach guest "$(disk_line /dev/vdd xvdc)" && disk_up xvdc || { echo "xl block-attach failed"; return 1; }
+	VERIFY_SIZE=4m guest_verify xvdc randwrite 4k && VERIFY_SIZE=16m guest_verify xvdc write 128k || { echo "fio's verification failed"; return 1; }
+	theirs=$(guest "dd $data 2>/dev/null; dd if=/tmp/r of=/dev/xvdc bs=128k oflag=direct 2>/dev/null; md5sum </tmp/r; rm /tmp/r") || return
+	mine=$(dd if=/dev/vdd iflag=direct bs=128k count=24 2>/dev/null | md5sum)
+	[ "$theirs" = "$mine" ] || { echo "dom0 reads other data than the guest wrote"; return 1; }
+	detach_disk
+}
+
 disk_removable() {
 	local status=0
 	modprobe sd_mod && modprobe scsi_debug removable=1 dev_size_mb=8 && until_ok 10 [ -b /dev/sda ] || { echo "no removable disk can be had"; return 1; }
@@ -509,6 +521,7 @@ blkback_tests() {
 	verdict disk-force-512 disk_force_512
 	verdict disk-readonly disk_readonly
 	verdict disk-removable disk_removable
+	verdict disk-by-dma disk_by_dma
 	verdict_timed disk-limits disk_limits
 	verdict disk-traced disk_traced
 	verdict disk-debugfs disk_debugfs

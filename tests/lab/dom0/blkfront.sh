@@ -358,6 +358,28 @@ block_save() {
 	save_and_restore $seen && moves && steady_end
 }
 
+# Devices that are taken away right after the guest has come back, before they are connected again (XSA-465).
+restore_detached() {
+	local own
+	attach_disk && attach_net && timeout 200 xl save guest /tmp/guest.save >>$lab/out/xl.log 2>&1 || { echo "xl save failed"; return 1; }
+	timeout 200 xl restore -p /tmp/guest.save >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "xl restore failed"; return 1; }
+	rm -f /tmp/guest.save
+	domid=$(xl domid guest)
+	for own in $(xenstore-read "/local/domain/$domid/device/vbd/51744/backend" "/local/domain/$domid/device/vif/1/backend"); do
+		xenstore-write "$own/online" 0 "$own/state" 5
+	done
+	xl unpause guest
+	until_ok 20 front_is 4 || { echo "the other disk's frontend is in state $(front_node 51728/state)"; return 1; }
+	GUEST_LIMIT=30 guest true || { echo "the agent does not answer"; return 1; }
+	until_ok 20 front_closed vbd/51744 && until_ok 20 front_closed vif/1 || { echo "a frontend is not closed"; return 1; }
+	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k && net_ping 0 || { echo "the other devices do not work"; return 1; }
+	timeout 60 xl block-detach guest xvdc
+	timeout 60 xl network-detach guest 1
+	until_ok 20 no_backend vbd 51744 && until_ok 20 no_backend vif 1 || { echo "dom0 still has a backend"; return 1; }
+}
+
+front_closed() { [ "$(xenstore-read "/local/domain/$domid/device/$1/state" 2>/dev/null || echo 6)" = 6 ]; }
+
 unbind_xvdb='echo vbd-51728 >/sys/bus/xen/drivers/xpv-vbd/unbind'
 bind_xvdb() { guest 'echo vbd-51728 >/sys/bus/xen/drivers/xpv-vbd/bind' && disk_up xvdb; }
 
@@ -402,6 +424,7 @@ blkfront_tests() {
 	[ "$back" = blkd ] || module_tests
 	verdict block-detach-unconnected block_detach_unconnected
 	verdict block-save block_save
+	verdict restore-detached restore_detached
 	verdict block-restart block_restart
 	[ "$back" = blkd ] || verdict block-queues block_queues
 }

@@ -156,17 +156,24 @@ disk_job() {
 
 # segments rx|tx COMMAND...: what the vif in dom0 receives, or sends, meanwhile is more than a frame
 # a packet: stacks hand down several at once, which cross the ring as one. A stream that a busy machine
-# did not let begin, of less than 4 MB, says nothing of that and is tried again.
+# did not let begin, of less than 4 MB, says nothing of that and is tried again. On a kernel with checks none may
+# get that far: that one of three comes through is all that can be asked for there.
 segments() {
-	local stat=/sys/class/net/vif$domid.0/statistics/$1 turn bytes packets
+	local stat=/sys/class/net/vif$domid.0/statistics/$1 turn bytes packets through=''
 	shift
 	for turn in 1 2 3; do
 		bytes=$(cat "${stat}_bytes") packets=$(cat "${stat}_packets")
-		"$@" || { echo "failed: $*"; return 1; }
+		if ! "$@"; then
+			debugging && continue
+			echo "failed: $*"
+			return 1
+		fi
+		through=1
 		bytes=$(($(cat "${stat}_bytes") - bytes)) packets=$(($(cat "${stat}_packets") - packets))
 		[ "$packets" = 0 ] || [ "$bytes" -lt $((packets * 4000)) ] || return 0
 		[ "$bytes" -lt 4000000 ] || break
 	done
+	! debugging || [ -z "$through" ] || return 0
 	echo "$bytes bytes in $packets packets: nothing was segmented late"
 	return 1
 }
@@ -182,7 +189,7 @@ net_ipv6() {
 }
 
 net_ping() {
-	guest "for s in 0 56 1472 8000 60000; do ping -q -c 4 -i 0.2 -s \$s 10.0.$1.1 | grep ' 0% packet loss' || { echo \"lost with -s \$s\"; exit 1; }; done"
+	guest "for s in 0 56 1472 8000 60000; do ping -q -c 4 -i $(awk "BEGIN { print 0.2 * $slow }") -s \$s 10.0.$1.1 | grep ' 0% packet loss' || { echo \"lost with -s \$s\"; exit 1; }; done"
 }
 
 # Checksum offload, or a program that rewrites packets, means that nobody would notice a wrong payload.

@@ -367,10 +367,11 @@ carrier() { [ "$(cat "/sys/class/net/vif$domid.$1/carrier")" = "$2" ]; }
 
 # What is sent to it must not pile up in dom0; its link goes down, and up when it is back.
 net_stall() {
-	local mac before kept status=0
+	local mac before kept status=0 flood_size=8900
 	local drain stall parameters=/sys/module/xpv_netback/parameters
 	drain=$(cat $parameters/rx_drain_timeout_msecs) stall=$(cat $parameters/rx_stall_timeout_msecs)
-	queues 1 1 && attach_net || return
+	# A slot is left of the ring, which is less than such a packet takes (XSA-392).
+	queues 1 1 && attach_net && set_mtu "$(guest 'ls /sys/bus/xen/devices/vif-1/net')" 9000 || return
 	echo 1000 >$parameters/rx_drain_timeout_msecs
 	echo 4000 >$parameters/rx_stall_timeout_msecs
 	mac=$(front_key 1/mac)
@@ -388,7 +389,7 @@ net_stall() {
 	[ $status = 0 ] || return 1
 	[ $((before - kept)) -lt 32768 ] || { echo "$((before - kept)) KiB are kept for a paused guest"; return 1; }
 	until_ok 20 carrier 1 1 || { echo "the link stays down"; return 1; }
-	net_ping 1 && stalls_twice && stalls_before_drain && detach_net
+	net_ping 1 && stalls_twice && stalls_before_drain && ip link set xenbr0 mtu 1500 && detach_net
 }
 
 # A stall that is shorter than the drain is not put off by it.
@@ -431,7 +432,7 @@ stalls_twice() {
 }
 
 # flood COUNT [SECONDS [ADDRESS]]: so many datagrams to the guest's second vif, in that time.
-flood() { timeout "${2:-600}" dd if=/dev/zero bs=1400 count="$1" 2>/dev/null >"/dev/udp/${3:-10.0.1.2}/9"; }
+flood() { timeout "${2:-600}" dd if=/dev/zero bs="${flood_size:-1400}" count="$1" 2>/dev/null >"/dev/udp/${3:-10.0.1.2}/9"; }
 
 # --- MTU ---
 

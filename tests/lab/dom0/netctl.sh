@@ -162,7 +162,7 @@ net_static_fewer() {
 # reads: none is granted for a packet, or lent.
 net_static_untrusted() {
 	local grants
-	guest 'echo 0 >/sys/module/xpv_netfront/parameters/trusted' && queues 2 2 && attach_net && static_is_used && net_payload 1 && slow_payload || return
+	guest 'mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null; echo 0 >/sys/module/xpv_netfront/parameters/trusted' && queues 2 2 && attach_net && static_is_used && net_payload 1 && slow_payload || return
 	[ "$(guest 'cat /sys/kernel/debug/xpv-netfront/vif-1' | grep -c untrusted)" = 1 ] || { echo "the backend is trusted"; return 1; }
 	grants=$(grown front '.x_queue_[0-9]+_grants' both_streams) || return
 	[ "$grants" = 0 ] || { echo "$grants pages are granted for packets"; return 1; }

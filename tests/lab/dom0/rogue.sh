@@ -14,8 +14,9 @@
 rogue=$lab/rogue
 # Lines a driver may write to the log for a script, on average: each lie once, and rate-limited.
 rogue_lines=6
-# KiB that dom0's kernel may need for all scripts that attack a vif.
+# KiB that dom0's kernel may need for all scripts that attack a device.
 rogue_slab=4096
+rogue_persistent=/sys/module/xpv_blkback/parameters/max_persistent_grants_per_domain
 rogue_static_grants=/sys/module/xpv_netback/parameters/static_grants
 
 rogue_begin() {
@@ -96,6 +97,11 @@ modest() { # KIB
 	[ "$1" -lt $rogue_slab ] || { echo "dom0 had $1 KiB more than before"; return 1; }
 }
 
+# Events that bring nothing were noticed, so that more of them wait ever longer: XSA-332.
+put_off() { # DEVICE
+	[ "$(cat "/sys/bus/xen-backend/devices/$1/xenbus/spurious_events")" -gt 0 ] || { echo "no event of $1 was spurious"; return 1; }
+}
+
 # All scripts by one command: to ask the guest takes as long as a script.
 rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 	local scripts slab watcher never
@@ -116,7 +122,8 @@ rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 	exec {never}<&-
 	# shellcheck disable=SC2086
 	rogue_verdicts front "$1" $scripts
-	[ "$1" != vif ] || verdict "rogue-front-$1-modest" modest $(($(cat /tmp/slab) - slab))
+	verdict "rogue-front-$1-modest" modest $(($(cat /tmp/slab) - slab))
+	case "$back $scripts" in "xpv "*xsa-332*) verdict "rogue-front-$1-put-off" put_off "$1-$domid-$2" ;; esac
 	front_said >$lab/out/rogue.log
 	verdict "rogue-front-$1-unnoticed" quiet "$(wc -w <<<"$scripts")" <$lab/out/rogue.log
 }
@@ -204,11 +211,13 @@ rogue_attach() {
 		{ echo "xl block-attach failed"; return 1; }
 	# More can't be had, and rogues have but few pages.
 	echo 5 >$rogue_static_grants
+	[ "$back" != xpv ] || { rogue_kept=$(cat $rogue_persistent) && echo 8 >$rogue_persistent; } || return
 	xl_attach network-attach guest type=vif bridge=xenbr0 devid=6 || { echo "xl network-attach failed"; return 1; }
 }
 
 rogue_detach() {
 	echo 1024 >$rogue_static_grants
+	[ "$back" != xpv ] || echo "$rogue_kept" >$rogue_persistent
 	timeout 60 xl block-detach guest xvdd && timeout 60 xl block-detach guest xvdg || { echo "xl block-detach failed"; return 1; }
 	timeout 60 xl network-detach guest 6 || { echo "xl network-detach failed"; return 1; }
 	until_ok 20 no_backend vbd 51760 && until_ok 20 no_backend vbd 51808 && until_ok 20 no_backend vif 6 && drop_disk rogue-ro ||
@@ -247,10 +256,11 @@ attack_backends() {
 }
 
 # The interface is brought up whenever there is one, so that the guest sends.
-# Interfaces that rogues make may have two queues, and are used.
+# Interfaces that rogues make may have two queues, and are used; and somebody looks at all that is shown.
 victims_up() {
 	queues 1 2
-	guest '(while sleep 0.2; do for d in /sys/bus/xen/devices/vif-??*/net/*; do ip link set ${d##*/} up; done; done) >/dev/null 2>&1 &
+	guest 'mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+		(while sleep 0.2; do cat /sys/kernel/debug/xpv-*/*; for d in /sys/bus/xen/devices/vif-??*/net/*; do ip link set ${d##*/} up; done; done) >/dev/null 2>&1 &
 		echo $! >/tmp/up.pid'
 }
 victims_down() { guest 'kill $(cat /tmp/up.pid)'; }
