@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab's part of make check: every pairing of GUEST:FRONT:BACK in LAB_PAIRS, one boot for
 # our kernel pair, which is tried in depth, and one for all others, so that one broken driver
-# cannot hide the others; the boots side by side, for each keeps about one CPU busy, and takes as long. Prints
+# cannot hide the others; the boots side by side, for each keeps about one CPU busy, and takes as long,
+# but for LAB_SERIAL=1. Prints
 # "pass NAME", "fail NAME why", "skip NAME why".
 . "$(dirname "$0")/common.sh"
 
@@ -12,8 +13,8 @@ if [ -n "${DEBUG_KERNEL-}" ]; then
 	# Each end of ours once, with the rogues.
 	pairs=${LAB_PAIRS:-pv:xpv:xpv pv:xpv:linux} series=debug
 	[[ $pairs != *hvm* ]] || die 'LAB_PAIRS: the kernel with checks is for PV and PVH guests'
-	# How many times as long it may take.
-	export LAB_SLOW=${LAB_SLOW:-4}
+	# How many times as long it may take, with all of this machine for itself.
+	export LAB_SLOW=${LAB_SLOW:-4} LAB_SERIAL=1
 fi
 
 # boots NAME PAIR...: a pairing that did not say "done" fails by its name.
@@ -56,6 +57,7 @@ done
 mkdir -p "$top/build/lab"
 rm -f "$top"/build/lab/check-*.results
 [ ${#deep[@]} = 0 ] || boot deep "${deep[@]}" | tee "$top/build/lab/check-deep.results" &
+[ -z "${LAB_SERIAL-}" ] || wait
 [ ${#others[@]} = 0 ] || boot others "${others[@]}" | tee "$top/build/lab/check-others.results" &
 wait
 ! grep -q '^fail ' "$top"/build/lab/check-*.results

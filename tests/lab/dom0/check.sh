@@ -245,7 +245,7 @@ attach_disk() {
 
 detach_disk() {
 	timeout 60 xl block-detach guest xvdc || { echo "xl block-detach failed"; return 1; }
-	guest 'for i in $(seq 100); do [ -e /sys/bus/xen/devices/vbd-51744 ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has xvdc"; return 1; }
+	guest 'for i in $(seq '$((100 * slow))'); do [ -e /sys/bus/xen/devices/vbd-51744 ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has xvdc"; return 1; }
 	until_ok 20 no_backend vbd 51744 || { echo "dom0 still has the backend of xvdc"; return 1; }
 }
 
@@ -256,7 +256,7 @@ attach_net() {
 
 detach_net() {
 	timeout 60 xl network-detach guest 1 || { echo "xl network-detach failed"; return 1; }
-	guest 'for i in $(seq 100); do [ -e /sys/bus/xen/devices/vif-1 ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has vif 1"; return 1; }
+	guest 'for i in $(seq '$((100 * slow))'); do [ -e /sys/bus/xen/devices/vif-1 ] || exit 0; sleep 0.2; done; exit 1' || { echo "the guest still has vif 1"; return 1; }
 	until_ok 20 no_backend vif 1 || { echo "dom0 still has the backend of vif 1"; return 1; }
 }
 

@@ -217,16 +217,16 @@ start_guest() {
 }
 
 disk_up() {
-	guest "for i in \$(seq 200); do [ -b /dev/$1 ] && [ \$(cat /sys/block/$1/size) -gt 0 ] && exit; sleep 0.2; done; exit 1" ||
+	guest "for i in \$(seq $((200 * slow))); do [ -b /dev/$1 ] && [ \$(cat /sys/block/$1/size) -gt 0 ] && exit; sleep 0.2; done; exit 1" ||
 		{ echo "no $1 in the guest"; return 1; }
 }
 
 # net_up VIF [NET]: the address, 10.0.NET.2, goes to whatever name the vif has; it counts once dom0's answers.
 net_up() {
 	local net=${2-$1}
-	guest "for i in \$(seq 200); do n=\$(ls /sys/bus/xen/devices/vif-$1/net 2>/dev/null) && [ \"\$n\" ] && break; sleep 0.2; done
+	guest "for i in \$(seq $((200 * slow))); do n=\$(ls /sys/bus/xen/devices/vif-$1/net 2>/dev/null) && [ \"\$n\" ] && break; sleep 0.2; done
 		ip addr flush dev \$n; ip addr add 10.0.$net.2/24 dev \$n && ip link set \$n up
-		for i in \$(seq 20); do ping -q -c 1 -W 1 10.0.$net.1 && exit; done; exit 1" >/dev/null ||
+		for i in \$(seq $((20 * slow))); do ping -q -c 1 -W 1 10.0.$net.1 && exit; done; exit 1" >/dev/null ||
 		{ echo "vif $1 does not reach 10.0.$net.1"; return 1; }
 }
 
