@@ -233,7 +233,7 @@ void xpv_blkfront_disk_retire(struct work_struct *work)
 	if (dev->added)
 		del_gendisk(dev->disk);
 	dev->added = false;
-	complete(&dev->retired);
+	complete_all(&dev->retired);
 }
 
 /*

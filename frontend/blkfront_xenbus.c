@@ -370,7 +370,7 @@ static int suspend(struct xenbus_device *xb)
 	static unsigned long end, last;
 	bool idle;
 
-	if (!end || time_after(jiffies, last + HZ))
+	if (!end || time_after(jiffies, last + HZ / 10))
 		end = jiffies + LAST_ANSWERS;
 	for (;;) {
 		mutex_lock(&dev->lock);

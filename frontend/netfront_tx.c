@@ -159,14 +159,16 @@ static void arm(struct xpv_netfront_queue *q, int budget)
 			u32 ahead = pending + worth_an_event(q, open);
 
 			if (xpv_front_rearm(ring, ahead) < ahead)
-				return;
+				break;
 			/* It may come nevertheless. */
 			WRITE_ONCE(tx->channel->forgive, true);
 		}
 		if (!xpv_front_inflight(ring) || xpv_ring_broken(ring))
-			return;
+			break;
 		reap(q, budget);
 	}
+	if (unlikely(xpv_ring_broken(ring)))
+		xpv_netfront_fail(q->front, ANSWERED_TOO_MUCH);
 }
 
 static void drop(struct xpv_netfront_tx *tx, struct sk_buff *skb)
@@ -310,12 +312,8 @@ int xpv_netfront_poll_tx(struct napi_struct *napi, int budget)
 	__netif_tx_unlock(txq);
 
 	/* Without a budget it is netpoll that wants free slots: the real poll is still to come. */
-	if (!budget || !napi_complete_done(napi, 0))
-		return 0;
-	if (likely(!xpv_ring_broken(&q->tx.ring)))
+	if (budget && napi_complete_done(napi, 0) && !xpv_ring_broken(&q->tx.ring))
 		xpv_netfront_eoi(q->tx.channel, XPV_NETFRONT_TX);
-	else
-		xpv_netfront_fail(q->front, ANSWERED_TOO_MUCH);
 	return 0;
 }
 
