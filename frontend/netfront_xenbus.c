@@ -290,6 +290,10 @@ static void follow(struct xpv_netfront *np, enum xpv_state back)
 	 */
 	if (target == XPV_INITIALISED)
 		target = back == XPV_INIT_WAIT ? XPV_CONNECTED : np->state;
+	/* Taken away before it was connected, as may be right after a resume. */
+	if (np->state == XPV_INITIALISING && (back == XPV_CLOSING || back == XPV_CLOSED) &&
+	    !xpv_netfront_says(np, "online"))
+		target = XPV_CLOSED;
 	set_state(np, target);
 	if (np->state == XPV_CONNECTED && back == XPV_CONNECTED)
 		announce(np);

@@ -371,7 +371,9 @@ restore_detached() {
 	xl unpause guest
 	until_ok 20 front_is 4 || { echo "the other disk's frontend is in state $(front_node 51728/state)"; return 1; }
 	GUEST_LIMIT=30 guest true || { echo "the agent does not answer"; return 1; }
-	until_ok 20 front_closed vbd/51744 && until_ok 20 front_closed vif/1 || { echo "a frontend is not closed"; return 1; }
+	for own in vbd/51744 vif/1; do
+		until_ok 20 front_closed $own || { echo "the frontend of $own is not closed"; return 1; }
+	done
 	VERIFY_SIZE=1m guest_verify xvdb randwrite 4k && net_ping 0 || { echo "the other devices do not work"; return 1; }
 	timeout 60 xl block-detach guest xvdc
 	timeout 60 xl network-detach guest 1

@@ -48,7 +48,7 @@ wanted() {
 	[ -n "${LAB_TESTS-}" ] || return 0
 	# The patterns are for names of tests, not of files.
 	set -f
-	for pattern in $LAB_TESTS start back-load; do
+	for pattern in $LAB_TESTS start back-load back-reload; do
 		# shellcheck disable=SC2053
 		[[ $1 != $pattern ]] || return 0
 	done
