@@ -113,7 +113,7 @@ struct xpv_blkback_narrow {
 
 /* Who unbinds a device may wait until it is freed, or may lose patience: the last one frees this. */
 struct xpv_blkback_farewell {
-	struct completion told;		/* and nobody will tell the device anything any more */
+	struct completion told;		/* nobody will tell the device anything any more */
 	struct completion freed;
 	refcount_t users;
 };

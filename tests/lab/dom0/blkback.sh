@@ -146,8 +146,7 @@ disk_readonly() {
 	return $status
 }
 
-# A disk that can be taken out of its drive is one in the guest as well.
-# One that reads and writes the guest's pages itself, by the frames that it is told; the others copy them by their
+# A disk that reads and writes the guest's pages itself, by the frames that it is told; the others copy them by their
 # addresses. Two pages are one piece for it only where their frames follow each other (XSA-229).
 disk_by_dma() {
 	local data="if=/dev/urandom of=/tmp/r bs=128k count=24" theirs mine
@@ -159,6 +158,7 @@ disk_by_dma() {
 	detach_disk
 }
 
+# A disk that can be taken out of its drive is one in the guest as well.
 disk_removable() {
 	local status=0
 	modprobe sd_mod && modprobe scsi_debug removable=1 dev_size_mb=8 && until_ok 10 [ -b /dev/sda ] || { echo "no removable disk can be had"; return 1; }
