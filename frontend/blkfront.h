@@ -11,7 +11,8 @@
  * Data travels in one of two ways. Bounced: through pages of our own that were
  * granted once and stay granted (what the protocol calls persistent grants, and
  * what keeps an untrusted backend away from all other memory). Direct: the request's
- * own pages are granted for as long as it lasts.
+ * own pages are granted for as long as it lasts, but for those that could be used for something else
+ * while a backend still has them: pages of ours stand in for these.
  *
  * All memory that was granted outlives the connection until the grant has ended.
  *
@@ -42,7 +43,7 @@ static_assert(XPV_BLK_MAX_SEGS <= XPV_BLK_SEGS_PER_PAGE, "one page holds all seg
 
 /* Something the backend can be given: a page of ours that it may use, or only the number for one. */
 struct xpv_blkfront_grant {
-	void *addr;		/* our page, granted for good; NULL: a bare reference */
+	void *addr;		/* our page, granted for good, or, of a bare reference, for one request; or NULL */
 	grant_ref_t gref;
 };
 
@@ -71,6 +72,7 @@ struct xpv_blkfront_shadow {
 	u16 nr_held;
 	u8 op;			/* enum xpv_blk_op, never INDIRECT */
 	bool indirect;
+	bool stands_in;		/* direct: pages of ours, in @held, stand in for some of its own */
 	bool sent;		/* the backend owns it: set and cleared under the queue's lock */
 };
 
@@ -234,6 +236,8 @@ extern const struct blk_mq_ops xpv_blkfront_mq_ops;
 
 /* Move the data of a bounced request @out of its own pages to ours, or back. Any context. */
 void xpv_blkfront_copy(struct xpv_blkfront_shadow *sh, bool out);
+/* The same of a direct one, for those of its pages that others stand in for. Any context. */
+void xpv_blkfront_copy_stand_ins(struct xpv_blkfront_shadow *sh, bool out);
 
 /* blkfront_answer.c APIs: */
 

@@ -26,6 +26,14 @@ static void disown(struct xpv_blkfront_queue *q, const char *complaint)
 	xpv_blkfront_fail(q->dev, complaint);
 }
 
+/* A page that stood in for another goes with its grant. */
+static void drop_stand_in(struct xpv_blkfront_grant *g)
+{
+	if (unlikely(g->addr))
+		free_page((unsigned long)g->addr);
+	g->addr = NULL;
+}
+
 /*
  * End the backend's access through a bare reference. False: it still has the page mapped. The
  * reference is not used again then, and the page is not freed, by anyone, before it ends.
@@ -36,6 +44,7 @@ static bool revoke(struct xpv_blkfront_queue *q, struct xpv_blkfront_grant *g)
 
 	if (likely(q->live)) {
 		if (likely(gnttab_end_foreign_access_ref(g->gref))) {
+			drop_stand_in(g);
 			q->data.free[q->data.nr_free++] = *g;
 			return true;
 		}
@@ -44,8 +53,10 @@ static bool revoke(struct xpv_blkfront_queue *q, struct xpv_blkfront_grant *g)
 	/* On the way out references leave the pool, and nothing is logged for each of them. */
 	q->data.total--;
 	ended = gnttab_try_end_foreign_access(g->gref);
-	if (!ended)
-		gnttab_end_foreign_access(g->gref, NULL);
+	if (ended)
+		drop_stand_in(g);
+	else
+		gnttab_end_foreign_access(g->gref, g->addr ? virt_to_page(g->addr) : NULL);
 	return ended;
 }
 
@@ -89,11 +100,12 @@ static void complete_chain(struct xpv_blkfront_shadow *sh)
 
 	while (sh) {
 		struct request *rq = sh->rq;
-		bool alone = outcome_of(rq)->status != BLK_STS_OK || outcome_of(rq)->part;
+		int alone = outcome_of(rq)->status != BLK_STS_OK || outcome_of(rq)->part ? -EIO : 0;
 
 		sh = sh->next;
 		if (blk_mq_complete_request_remote(rq))
 			continue;
+		/* Some kernels ask whether there was an error, some which. */
 		if (!blk_mq_add_to_batch(rq, &batch, alone, blk_mq_end_request_batch))
 			xpv_blkfront_complete(rq);
 	}
@@ -167,9 +179,14 @@ static struct xpv_blkfront_shadow *take(struct xpv_blkfront_queue *q)
 /* What was read is copied to where it was asked for. */
 static void copy_chain(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh)
 {
-	for (; q->data.paged && sh; sh = sh->next)
-		if (sh->op == XPV_BLK_READ && outcome_of(sh->rq)->status == BLK_STS_OK)
+	for (; sh; sh = sh->next) {
+		if (sh->op != XPV_BLK_READ || outcome_of(sh->rq)->status != BLK_STS_OK)
+			continue;
+		if (q->data.paged)
 			xpv_blkfront_copy(sh, false);
+		else if (unlikely(sh->stands_in))
+			xpv_blkfront_copy_stand_ins(sh, false);
+	}
 }
 
 /* All answers there are; if there are none, the next one is to be told by an event, unless it is looked for. */

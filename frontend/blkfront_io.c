@@ -4,6 +4,7 @@
 
 #include <linux/bvec.h>
 #include <linux/highmem.h>
+#include <linux/net.h>
 #include <xen/events.h>
 #include <xen/page.h>
 
@@ -68,6 +69,7 @@ static blk_status_t reserve(struct xpv_blkfront_queue *q, struct xpv_blkfront_sh
 	}
 	/* Made for an earlier backend, which took more at a time: the rest goes later. */
 	sh->part = likely(bytes == blk_rq_bytes(rq)) ? 0 : bytes;
+	sh->stands_in = false;
 	sh->indirect = n > XPV_BLK_DIRECT_SEGS;
 	if (unlikely(!enough(q, &q->data, n) || (sh->indirect && !enough(q, &q->tables, 1))))
 		return BLK_STS_RESOURCE;
@@ -120,6 +122,45 @@ void xpv_blkfront_copy(struct xpv_blkfront_shadow *sh, bool out)
 	}
 }
 
+void xpv_blkfront_copy_stand_ins(struct xpv_blkfront_shadow *sh, bool out)
+{
+	struct xpv_blkfront_grant *g = sh->held;
+	u32 end = 0, left = bytes_of(sh);
+	struct page *page = NULL;
+	struct req_iterator iter;
+	struct bio_vec bv;
+
+	rq_for_each_segment(bv, sh->rq, iter) {
+		if (!left)
+			break;
+		bv.bv_len = min(bv.bv_len, left);
+		left -= bv.bv_len;
+		if (page && (bv.bv_page != page || bv.bv_offset != end))
+			g++;
+		page = bv.bv_page;
+		end = bv.bv_offset + bv.bv_len;
+		if (g->addr)
+			copy_part(g->addr, bv.bv_offset, &bv, 0, bv.bv_len, out);
+	}
+}
+
+/*
+ * What to grant for @page. A reference keeps most pages until the backend has let go of them; not part of a
+ * slab, whose other parts are not the backend's to see either, nor a page that has no count of its own.
+ */
+static struct page *to_grant(struct xpv_blkfront_shadow *sh, struct xpv_blkfront_grant *g,
+			     struct page *page)
+{
+	if (likely(sendpage_ok(page)))
+		return page;
+	page = alloc_page(GFP_NOWAIT | __GFP_NOWARN | __GFP_ZERO);
+	if (!page)
+		return NULL;
+	sh->stands_in = true;
+	g->addr = page_address(page);
+	return page;
+}
+
 static void set_seg(struct xpv_blk_seg *seg, grant_ref_t gref, u32 first, u32 last)
 {
 	seg->gref = gref;
@@ -128,7 +169,7 @@ static void set_seg(struct xpv_blk_seg *seg, grant_ref_t gref, u32 first, u32 la
 	seg->pad = 0;
 }
 
-static u32 list_bounced(struct xpv_blkfront_shadow *sh, struct xpv_blk_seg *seg)
+static int list_bounced(struct xpv_blkfront_shadow *sh, struct xpv_blk_seg *seg)
 {
 	u32 last = (bytes_of(sh) - 1) % XPV_PAGE_SIZE >> XPV_BLK_SECTOR_SHIFT;
 	u32 i, end = sh->nr_held - 1;
@@ -141,15 +182,16 @@ static u32 list_bounced(struct xpv_blkfront_shadow *sh, struct xpv_blk_seg *seg)
 
 /*
  * Grant the request's own pages, one for each stretch of data within a page. Returns
- * how many, 0 if they are not what the block layer was told to make. Only writes to @seg: the
+ * how many, -EIO if they are not what the block layer was told to make, -ENOMEM. Only writes to @seg: the
  * backend may be changing it.
  */
-static u32 list_direct(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
+static int list_direct(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
 		       struct xpv_blk_seg *seg)
 {
 	struct page *page = NULL;
 	u32 first = 0, end = 0, n = 0, left = bytes_of(sh);
 	struct req_iterator iter;
+	struct page *granted;
 	struct bio_vec bv;
 
 	rq_for_each_segment(bv, sh->rq, iter) {
@@ -158,30 +200,35 @@ static u32 list_direct(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow 
 		bv.bv_len = min(bv.bv_len, left);
 		left -= bv.bv_len;
 		if (unlikely((bv.bv_offset | bv.bv_len) % SECTOR_SIZE))
-			return 0;
+			return -EIO;
 		if (bv.bv_page != page || bv.bv_offset != end) {
 			if (n == sh->nr_held)
-				return 0;
+				return -EIO;
 			page = bv.bv_page;
 			first = bv.bv_offset;
+			granted = to_grant(sh, &sh->held[n], page);
+			if (unlikely(!granted))
+				return -ENOMEM;
 			gnttab_grant_foreign_access_ref(sh->held[n++].gref,
 							q->dev->xb->otherend_id,
-							xen_page_to_gfn(page),
+							xen_page_to_gfn(granted),
 							sh->op == XPV_BLK_WRITE);
 		}
 		end = bv.bv_offset + bv.bv_len;
 		set_seg(&seg[n - 1], sh->held[n - 1].gref, first >> XPV_BLK_SECTOR_SHIFT,
 			(end - 1) >> XPV_BLK_SECTOR_SHIFT);
 	}
-	return n;
+	if (unlikely(sh->stands_in && sh->op == XPV_BLK_WRITE))
+		xpv_blkfront_copy_stand_ins(sh, true);
+	return (int)n;
 }
 
-/* Compose the request in @slot. Returns how many bytes of it count, 0 if it can't be done. */
-static size_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
+/* Compose the request in @slot. Returns how many bytes of it count, or why it can't be done. */
+static ssize_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *sh,
 		      struct xpv_blk_slot64 *slot)
 {
 	struct xpv_blk_seg *seg = sh->indirect ? sh->table.addr : slot->seg;
-	u32 n;
+	int n;
 
 	slot->pad = 0;
 	slot->id = sh - q->shadow;
@@ -203,17 +250,17 @@ static size_t compose(struct xpv_blkfront_queue *q, struct xpv_blkfront_shadow *
 
 	slot->sector = blk_rq_pos(sh->rq);
 	n = q->data.paged ? list_bounced(sh, seg) : list_direct(q, sh, seg);
-	if (unlikely(!n))
-		return 0;
+	if (unlikely(n < 0))
+		return n;
 	if (!sh->indirect) {
 		slot->op = sh->op;
-		slot->nr_segs = n;
+		slot->nr_segs = (u8)n;
 		slot->handle = q->dev->handle;
 		return offsetof(struct xpv_blk_slot64, seg[n]);
 	}
 	slot->op = XPV_BLK_INDIRECT;
 	slot->nr_segs = sh->op;
-	slot->handle = n;
+	slot->handle = (u16)n;
 	slot->ind.handle = q->dev->handle;
 	slot->ind.pad = 0;
 	slot->ind.gref[0] = sh->table.gref;
@@ -241,7 +288,7 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 {
 	blk_status_t err = BLK_STS_OK;
 	struct xpv_blk_slot64 slot;
-	size_t len;
+	ssize_t len;
 
 	lockdep_assert_held(&q->lock);
 	if (q->data.paged && sh->op == XPV_BLK_WRITE) {
@@ -253,15 +300,15 @@ static blk_status_t issue(struct xpv_blkfront_queue *q, struct xpv_blkfront_shad
 	len = compose(q, sh, &slot);
 	if (unlikely(!q->live))
 		err = q->refuse;
-	else if (unlikely(!len))
-		err = BLK_STS_IOERR;
+	else if (unlikely(len < 0))
+		err = errno_to_blk_status((int)len);
 	else if (unlikely(!xpv_front_free(&q->ring)))
 		err = BLK_STS_RESOURCE;
 	if (unlikely(err)) {
 		xpv_blkfront_release(q, sh);
 		return err;
 	}
-	memcpy(xpv_front_next(&q->ring), &slot, len);
+	memcpy(xpv_front_next(&q->ring), &slot, (size_t)len);
 	sh->sent = true;
 	*notify = last && xpv_front_publish(&q->ring);
 	return BLK_STS_OK;

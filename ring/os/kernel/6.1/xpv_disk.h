@@ -35,7 +35,7 @@ static inline struct gendisk *xpv_disk_alloc(struct blk_mq_tag_set *tags, void *
 	if (IS_ERR(disk))
 		return disk;
 	q = disk->queue;
-	blk_queue_dma_alignment(q, SECTOR_SIZE - 1);
+	blk_queue_dma_alignment(q, (int)(l->packed ? SECTOR_SIZE : l->logical) - 1);
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
 	xpv_disk_update(disk, l);
 	return disk;

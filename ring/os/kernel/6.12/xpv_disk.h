@@ -15,7 +15,7 @@ static inline void xpv_disk_translate(struct queue_limits *lim, const struct xpv
 	lim->max_segments = l->packed ? USHRT_MAX : l->pages;
 	lim->max_segment_size = l->packed ? UINT_MAX : PAGE_SIZE;
 	lim->seg_boundary_mask = l->packed ? BLK_SEG_BOUNDARY_MASK : PAGE_SIZE - 1;
-	lim->dma_alignment = SECTOR_SIZE - 1;
+	lim->dma_alignment = (l->packed ? SECTOR_SIZE : l->logical) - 1;
 	lim->max_hw_discard_sectors = l->discard ? XPV_DISK_MOST_SECTORS : 0;
 	lim->max_secure_erase_sectors = l->secure ? XPV_DISK_MOST_SECTORS : 0;
 	lim->discard_granularity = l->granularity;
