@@ -118,6 +118,14 @@ enum disk_news {
 	DISK_BROKEN,		/* a ring can't be true */
 	DISK_NO_FLUSH,		/* the store can't do it after all */
 	DISK_NO_DISCARD,
+	DISK_FAILED,		/* the store has failed a request, see disk.failed */
+};
+
+/* What the store could not do. */
+struct disk_failed {
+	int err;		/* negative errno; 0: nothing */
+	u8 op;			/* enum xpv_blk_op */
+	u64 sector;		/* as the guest counts them */
 };
 
 /* One ring, as the frontend describes it. */
@@ -172,6 +180,8 @@ struct disk {
 	bool stopping;		/* its queues are being drained */
 	bool abandoned;		/* the frontend is gone: its memory is left alone. Workers read it */
 	u32 news;		/* atomic */
+	pthread_mutex_t failed_lock;
+	struct disk_failed failed;
 	struct disk_stats past;	/* of queues that are no more */
 
 	/* How much it may have; the lock is taken only where there is a limit. */

@@ -131,6 +131,7 @@ struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front)
 	d->discard_enabled = true;
 	d->errand.back = store_back;
 	pthread_mutex_init(&d->rate_lock, NULL);
+	pthread_mutex_init(&d->failed_lock, NULL);
 	d->next = disks;
 	disks = d;
 	return d;
@@ -138,6 +139,7 @@ struct disk *disk_add(u16 domid, u32 devid, const char *path, const char *front)
 
 static void release(struct disk *d)
 {
+	pthread_mutex_destroy(&d->failed_lock);
 	pthread_mutex_destroy(&d->rate_lock);
 	free(d->errand.target);
 	free(d->target);

@@ -10,7 +10,7 @@
  */
 #include "queue.h"
 
-
+#define DISCARD_PIECE	(1u << 21)	/* sectors that count as a request of their own: what the file store does at once */
 #define LARGEST		(XPV_BLK_MAX_SEGS * XPV_PAGE_SIZE)
 #define LONGEST_WAIT	100000000ull	/* ns: a limit may be lifted meanwhile */
 
@@ -135,7 +135,7 @@ static u32 allowed(struct queue *q)
 }
 
 /* Requests as they are taken, whatever becomes of them; bytes when it is known how many they are. */
-static void charge(struct disk *d, u32 requests, u64 bytes)
+static void charge(struct disk *d, u64 requests, u64 bytes)
 {
 	u64 now = now_ns();
 
@@ -344,6 +344,18 @@ static void take_back(const struct request *r)
 		disk_tell(r->q->disk, DISK_NO_DISCARD);
 }
 
+/* The first one until somebody hears of it: the guest is told of each, the administrator of one. */
+static void report(const struct request *r, int err)
+{
+	struct disk *d = r->q->disk;
+
+	pthread_mutex_lock(&d->failed_lock);
+	if (!d->failed.err)
+		d->failed = (struct disk_failed){ err, r->entry->req.op, r->entry->req.sector };
+	pthread_mutex_unlock(&d->failed_lock);
+	disk_tell(d, DISK_FAILED);
+}
+
 static void stored(struct io *io, int err)
 {
 	struct request *r = (struct request *)io;
@@ -352,6 +364,8 @@ static void stored(struct io *io, int err)
 
 	if (unlikely(err == -EOPNOTSUPP))
 		take_back(r);
+	else if (unlikely(err))
+		report(r, err);
 	r->stage++;
 	next = err ? -1 : step(r);
 	if (unlikely(next >= 0)) {
@@ -367,12 +381,15 @@ static void stored(struct io *io, int err)
 
 static void submit_all(struct queue *q, struct request_list *batch)
 {
+	u64 bytes = 0, pieces = 0;
 	struct request *r;
-	u64 bytes = 0;
 
 	while ((r = list_take(batch))) {
 		count(&q->stats, &r->entry->req);
 		bytes += data_bytes(&r->entry->req);
+		/* A long discard is as much work as many. */
+		if (r->entry->req.op == XPV_BLK_DISCARD)
+			pieces += r->entry->req.nr_sectors / DISCARD_PIECE;
 		if (unlikely(r->err)) {
 			q->barrier &= r->entry->req.op != XPV_BLK_BARRIER;
 			finish(r, 0);
@@ -381,8 +398,8 @@ static void submit_all(struct queue *q, struct request_list *batch)
 			submit(r, (enum io_op)step(r));
 		}
 	}
-	if (unlikely(READ_ONCE(q->disk->limited)) && bytes)
-		charge(q->disk, 0, bytes);
+	if (unlikely(READ_ONCE(q->disk->limited)) && (bytes || pieces))
+		charge(q->disk, pieces, bytes);
 }
 
 /* --- to the ring --- */

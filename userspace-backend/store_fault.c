@@ -3,8 +3,10 @@
  * `fault:KEY=VALUE,...:TARGET`: another store, with something wrong with it, for tests.
  *
  *   every=N    of the requests meant, each N-th (default 1)
+ *   nth=N      only the N-th of a queue
  *   op=OP      only read, write, flush or discard
  *   error=N    fails with errno N
+ *   short=1    the first half of its data moves before it fails
  *   delay=MS   is begun so much later
  *   stuck=1    is begun ten minutes later
  *   hang=MS    not a request: it takes so long to open, to measure and to close
@@ -19,7 +21,7 @@
 
 struct fault {
 	struct store inner;
-	unsigned long every, error, delay, stuck, hang, op;	/* op: plus 1; 0: any */
+	unsigned long every, nth, error, part, delay, stuck, hang, op;	/* op: plus 1; 0: any */
 };
 
 struct lane {
@@ -37,12 +39,19 @@ struct held {
 	struct lane *lane;
 };
 
+/* The half of one that moves before that fails. */
+struct half {
+	struct io io;
+	struct io *whole;
+	int err;
+};
+
 static int option(struct fault *f, char *text)
 {
 	static const char *const ops[] = { "read", "write", "flush", "discard" };
 	const struct { const char *key; unsigned long *value; } keys[] = {
-		{ "every", &f->every }, { "error", &f->error }, { "delay", &f->delay }, { "stuck", &f->stuck },
-		{ "hang", &f->hang },
+		{ "every", &f->every }, { "nth", &f->nth }, { "error", &f->error }, { "short", &f->part },
+		{ "delay", &f->delay }, { "stuck", &f->stuck }, { "hang", &f->hang },
 	};
 	char *value = strchr(text, '='), *end;
 	size_t i;
@@ -71,6 +80,9 @@ static int options(struct fault *f, char *text)
 
 	for (one = strtok_r(text, ",", &save); one && !err; one = strtok_r(NULL, ",", &save))
 		err = option(f, one);
+	/* What moves only in part has failed. */
+	if (f->part && !f->error)
+		f->error = EIO;
 	return err || !f->every ? -EINVAL : 0;
 }
 
@@ -158,12 +170,40 @@ static void fault_detach(void *arg)
 	free(lane);
 }
 
+static void half_done(struct io *io, int err)
+{
+	struct half *half = (struct half *)io;
+
+	half->whole->done(half->whole, err ?: half->err);
+	free(half);
+}
+
+static void move_half(struct lane *lane, struct io *io)
+{
+	const struct store *inner = &lane->fault->inner;
+	u64 bytes = io->bytes / 2 - io->bytes / 2 % inner->sector;
+	struct half *half = bytes ? malloc(sizeof(*half)) : NULL;
+
+	if (!half) {
+		io->done(io, -(int)lane->fault->error);
+		return;
+	}
+	*half = (struct half){ .io = *io, .whole = io, .err = -(int)lane->fault->error };
+	half->io.bytes = bytes;
+	half->io.done = half_done;
+	inner->ops->submit(lane->inner, &half->io);
+}
+
 static void carry_out(struct lane *lane, struct io *io)
 {
-	if (lane->fault->error)
-		io->done(io, -(int)lane->fault->error);
+	const struct fault *f = lane->fault;
+
+	if (f->part && (io->op == IO_READ || io->op == IO_WRITE))
+		move_half(lane, io);
+	else if (f->error)
+		io->done(io, -(int)f->error);
 	else
-		lane->fault->inner.ops->submit(lane->inner, io);
+		f->inner.ops->submit(lane->inner, io);
 }
 
 static void held_long_enough(struct event *ev, int res, u32 flags)
@@ -194,7 +234,7 @@ static void fault_submit(void *arg, struct io *io)
 	struct lane *lane = arg;
 	struct fault *f = lane->fault;
 
-	if ((f->op && f->op != (unsigned long)io->op + 1) || ++lane->n % f->every)
+	if ((f->op && f->op != (unsigned long)io->op + 1) || ++lane->n % f->every || (f->nth && lane->n != f->nth))
 		f->inner.ops->submit(lane->inner, io);
 	else if (f->stuck || f->delay)
 		hold(lane, io, f->stuck ? STUCK_MS : f->delay);

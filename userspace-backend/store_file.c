@@ -21,6 +21,8 @@
 #define MOST_SECTOR	4096u
 #define MOST_DISCARD	(1ull << 30)	/* bytes in one go: the rest may be stopped by then */
 #define MOST_TRIES	16u	/* of what the kernel wants to be asked again */
+/* Zeroes that are worth a hole: to make one, the file system waits for all else that is in flight on the file. */
+#define LEAST_HOLE	65536u
 
 /* A block device's own discard, for io_uring; younger than the headers of some machines that build. */
 #ifndef BLOCK_URING_CMD_DISCARD
@@ -31,6 +33,7 @@ struct file {
 	int fd;
 	bool bdev;
 	bool commands;		/* the kernel takes that (from 6.12 on), as far as we know */
+	bool sparse;		/* has holes, which zeroes are not to fill */
 };
 
 /* The kernel has few threads for what may wait: a lane takes one for flushes, and one for discards. */
@@ -142,6 +145,13 @@ static void learn_file(struct store *s, int fd, const struct stat *st)
 	s->discard = s->physical;
 }
 
+/* Holes can be made in it, which is tried where there is nothing, and somebody has. Others want all of it allocated. */
+static bool is_sparse(int fd, const struct stat *st)
+{
+	return st->st_blocks < st->st_size / 512 &&
+	       !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st->st_size, MOST_SECTOR);
+}
+
 static int refuse(char *why, const char *path, int err, const char *what)
 {
 	snprintf(why, STORE_WHY, "%.160s: %s", path, what);
@@ -188,6 +198,7 @@ static int file_open(struct store *s, const char *path, char *why)
 		learn_bdev(s, file->fd, st.st_rdev);
 	else
 		learn_file(s, file->fd, &st);
+	file->sparse = !file->bdev && !s->readonly && is_sparse(file->fd, &st);
 	if (s->sector > MOST_SECTOR) {
 		err = refuse(why, path, -EINVAL, "its sectors are larger than 4096 bytes");
 		goto err_close;
@@ -339,6 +350,15 @@ static void add_discard(struct lane *lane, struct io *io)
 		discard(lane, io);
 }
 
+/* Nothing but zeroes, of a length that is worth it. */
+static bool makes_hole(const struct io *io, u32 unit)
+{
+	const u8 *buf = io->buf;
+
+	return io->bytes >= LEAST_HOLE && !((io->offset | io->bytes) % unit) &&
+	       !buf[0] && !memcmp(buf, buf + 1, io->bytes - 1);
+}
+
 static void flush(struct lane *lane)
 {
 	io_uring_prep_fsync(worker_sqe(lane->worker, &lane->flushed), lane->file->fd, IORING_FSYNC_DATASYNC);
@@ -375,8 +395,16 @@ static void submit(void *arg, struct io *io)
 
 	io->lane = lane;
 	switch (io->op) {
-	case IO_READ:
 	case IO_WRITE:
+		if (unlikely(lane->file->sparse) && makes_hole(io, MOST_SECTOR)) {
+			io->op = IO_DISCARD;
+			/* Unlike a discard it has to be done. */
+			io->cut = NULL;
+			add_discard(lane, io);
+			break;
+		}
+		/* fallthrough */
+	case IO_READ:
 		io->cookie = 0;
 		move(lane, io);
 		break;

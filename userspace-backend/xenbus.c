@@ -315,10 +315,29 @@ static void recover_later(struct disk *d)
 		access_recover_later(d);
 }
 
+static void say_what_failed(struct disk *d)
+{
+	static const char *const what[] = {
+		[XPV_BLK_READ] = "read", [XPV_BLK_WRITE] = "write", [XPV_BLK_FLUSH] = "flush",
+		[XPV_BLK_BARRIER] = "barrier", [XPV_BLK_DISCARD] = "discard",
+	};
+	struct disk_failed failed;
+
+	pthread_mutex_lock(&d->failed_lock);
+	failed = d->failed;
+	d->failed.err = 0;
+	pthread_mutex_unlock(&d->failed_lock);
+	if (failed.err && may_say(d))
+		log_error("%s: %s at sector %llu failed: %s", d->name, what[failed.op],
+			  (unsigned long long)failed.sector, strerror(-failed.err));
+}
+
 void disk_news(struct disk *d, u32 news)
 {
 	unsigned int i;
 
+	if (news & 1u << DISK_FAILED)
+		say_what_failed(d);
 	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD) && !d->removed) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
 		d->limits.barrier &= d->limits.flush;

@@ -430,8 +430,64 @@ static void store_errors_are_told(void **state)
 	assert_int_equal(truncate(image, 4096), 0);
 	req.sector = 16;
 	assert_int_equal(status_of(&front[0], &req), XPV_BLK_ERROR);
+	/* The administrator hears of the first. */
+	assert_true(READ_ONCE(disk->news) & 1u << DISK_FAILED);
+	assert_int_equal(disk->failed.err, -EIO);
+	assert_int_equal(disk->failed.op, XPV_BLK_READ);
+	assert_int_equal(disk->failed.sector, 16);
 	req.sector = 0;
 	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	end();
+}
+
+/* Which one fails, and how much of it is done all the same. */
+static void faults_are_as_asked(void **state)
+{
+	struct xpv_blk_req req = request(XPV_BLK_WRITE, 0, DATA, 0, 7);
+	u8 there[3 * 4096];
+	char target[128];
+	u32 i;
+	int fd;
+
+	(void)state;
+	fd = open(image, O_RDWR);
+	assert_true(fd >= 0);
+	memset(there, 0x11, sizeof(there));
+	assert_int_equal(pwrite(fd, there, sizeof(there), 0), (ssize_t)sizeof(there));
+	snprintf(target, sizeof(target), "fault:op=write,nth=2,short=1,error=28:%s", image);
+	begin(target, 1, 1, XPV_BLK_X86_64);
+	memset(loop_page(DATA), 0x77, 4096);
+	for (i = 0; i < 3; i++) {
+		req.sector = 8 * i;
+		assert_int_equal(status_of(&front[0], &req), i == 1 ? XPV_BLK_ERROR : XPV_BLK_OK);
+	}
+	assert_int_equal(disk->failed.err, -ENOSPC);
+	end();
+	assert_int_equal(pread(fd, there, sizeof(there), 0), (ssize_t)sizeof(there));
+	assert_int_equal(there[4095], 0x77);
+	assert_int_equal(there[4096 + 2047], 0x77);
+	assert_int_equal(there[4096 + 2048], 0x11);
+	assert_int_equal(there[8192], 0x77);
+	close(fd);
+}
+
+/* One discard of a large disk is no way round a limit. */
+static void long_discards_count(void **state)
+{
+	struct xpv_blk_req req = { .op = XPV_BLK_DISCARD, .id = 42, .nr_sectors = 64ull << 21 };
+	struct timespec a, b;
+	double s;
+
+	(void)state;
+	begin("null:64G", 1, 1, XPV_BLK_X86_64);
+	disk_set_limits(disk, 100, 0);
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	req.nr_sectors = 8;
+	assert_int_equal(status_of(&front[0], &req), XPV_BLK_OK);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+	assert_true(s > 0.3 && s < 10);
 	end();
 }
 
@@ -510,6 +566,8 @@ int main(void)
 		cmocka_unit_test_setup(lies_end_it, fresh_image),
 		cmocka_unit_test_setup(garbage_is_answered, fresh_image),
 		cmocka_unit_test_setup(store_errors_are_told, fresh_image),
+		cmocka_unit_test_setup(faults_are_as_asked, fresh_image),
+		cmocka_unit_test_setup(long_discards_count, fresh_image),
 		cmocka_unit_test_setup(targets_that_are_none, fresh_image),
 		cmocka_unit_test_setup(one_writer, fresh_image),
 		cmocka_unit_test_setup(files_may_wait, fresh_image),

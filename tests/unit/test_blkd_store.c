@@ -7,6 +7,7 @@
 
 #include <store.h>
 
+#include <fcntl.h>
 #include <liburing.h>
 #include <sched.h>
 #include <stdio.h>
@@ -316,6 +317,49 @@ static void holes_hide_no_sectors(void **state)
 	assert_int_equal(sector, 4096);
 }
 
+/* What is written to it goes to the kernel as this operation. */
+static u8 written_as(struct store *s, const u8 *data, u32 bytes)
+{
+	struct io io = { .op = IO_WRITE, .registered = -1, .bytes = bytes, .buf = (void *)data, .done = done };
+	void *lane = s->ops->attach(s, NULL);
+
+	nr_sqes = nr_done = 0;
+	s->ops->submit(lane, &io);
+	assert_int_equal(nr_sqes, 1);
+	events[0]->fn(events[0], sqes[0].opcode == IORING_OP_FALLOCATE ? 0 : (int)bytes, 0);
+	assert_int_equal(nr_done, 1);
+	assert_int_equal(results[0], 0);
+	s->ops->detach(lane);
+	return sqes[0].opcode;
+}
+
+/* A file that has holes keeps them when zeroes are written, but for a few of them. One that has none gets none. */
+static void zeroes_fill_no_holes(void **state)
+{
+	static u8 data[1 << 17] __attribute__((aligned(4096)));
+	char path[] = "/tmp/xpv-sparse.XXXXXX";
+	struct store s;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	open_it(&s, &store_file, path);
+	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_FALLOCATE);
+	assert_int_equal(sqes[0].len, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	assert_int_equal(written_as(&s, data, 4096), IORING_OP_WRITE);
+	data[sizeof(data) - 1] = 1;
+	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_WRITE);
+	data[sizeof(data) - 1] = 0;
+	s.ops->close(&s);
+	assert_int_equal(posix_fallocate(fd, 0, 1 << 20), 0);
+	open_it(&s, &store_file, path);
+	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_WRITE);
+	s.ops->close(&s);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup(all_queues_learn_how_to_discard, setup),
 		cmocka_unit_test_setup(discards_are_cut_short, setup),
 		cmocka_unit_test_setup(holes_hide_no_sectors, setup),
+		cmocka_unit_test_setup(zeroes_fill_no_holes, setup),
 	};
 
 	return cmocka_run_group_tests_name("blkd_store", tests, NULL, NULL);
