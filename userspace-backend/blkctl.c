@@ -16,6 +16,7 @@
 #define PATIENCE_S	20	/* a hotplug script has 40 seconds */
 #define CLOSE_S		5	/* what takes longer is done, but not waited for */
 #define RESTART_S	10	/* in which a daemon that has just ended is there again */
+#define ANSWER_S	10	/* to a question */
 
 /* What this program ends with, besides 0. */
 enum { REFUSED = 1, USAGE = 2, UNREACHABLE = 3 };
@@ -56,13 +57,16 @@ static void unreachable(void)
 
 static void call_daemon(void)
 {
+	/* The toolstack waits for who asks, and stops it in the end without a word. */
+	static const struct timeval patience = { .tv_sec = ANSWER_S };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(ctl.socket) >= sizeof(sun.sun_path))
 		wrong("the path of the socket is too long");
 	strcpy(sun.sun_path, ctl.socket);
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) && !connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
 		ctl.daemon = fdopen(fd, "r");
 	if (ctl.daemon)
 		return;
@@ -96,7 +100,7 @@ static struct json_object *ask(struct json_object *question)
 	errno = 0;
 	answer = getline(&line, &size, ctl.daemon) > 0 ? json_tokener_parse(line) : NULL;
 	free(line);
-	return answer ?: no_answer(errno ? strerror(errno) : "it hung up");
+	return answer ?: no_answer(errno == EAGAIN ? "it takes too long" : errno ? strerror(errno) : "it hung up");
 }
 
 static double now(void)

@@ -184,6 +184,7 @@ void disk_send(struct disk *d, enum errand_kind kind)
 
 	if (kind == ERRAND_OPEN) {
 		memset(&e->store, 0, sizeof(e->store));
+		e->store.who = d->name;
 		e->store.readonly = d->readonly;
 	} else {
 		e->store = d->store;

@@ -134,6 +134,10 @@ static void drop(struct conn *c)
 		TAILQ_INSERT_HEAD(&c->nbd->waiting, job, link);
 	}
 	c->state = CONN_DOWN;
+	/* A server that hangs up as soon as it is asked is not asked all the time. */
+	if (c->since && now_ns() - c->since > PAUSE_MOST)
+		c->pause = PAUSE_LEAST;
+	c->since = 0;
 	c->again = now_ns() + c->pause;
 	c->pause = c->pause * 2 < PAUSE_MOST ? c->pause * 2 : PAUSE_MOST;
 }
@@ -156,7 +160,7 @@ static void broken(struct conn *c, const char *why)
 	struct nbd *nbd = c->nbd;
 
 	if (!c->told)
-		log_warning("%s: %s; %u requests in flight, trying again", nbd->uri, why, c->load);
+		log_warning("%s: %s: %s; %u requests in flight, trying again", nbd->who, nbd->uri, why, c->load);
 	c->told = true;
 	if (c == nbd->conn)
 		tell(nbd, NULL, -EIO, why);
@@ -244,9 +248,9 @@ static void come_up(struct conn *c)
 		return;
 	}
 	c->state = CONN_UP;
-	c->pause = PAUSE_LEAST;
+	c->since = now_ns();
 	if (c->told)
-		log_info("%s: connected again", nbd->uri);
+		log_info("%s: %s: connected again", nbd->who, nbd->uri);
 	c->told = false;
 	/* A flush by one covers no other's writes, by the word of the server that is there now. */
 	if (!e.several && nbd->nr_conns > 1) {

@@ -48,7 +48,8 @@ struct conn {
 	struct jobs flight;
 	unsigned int load;	/* jobs in flight */
 	u64 again;		/* ns: when to try to connect, or to give that up */
-	u64 pause;		/* ns: after a try that failed */
+	u64 pause;		/* ns: after a try that failed, or did not hold */
+	u64 since;		/* ns: when it came up; 0: it has not */
 	bool told;		/* of its being down */
 };
 
@@ -61,6 +62,7 @@ struct export {
 };
 
 struct nbd {
+	const char *who;	/* whose it is */
 	char *uri;
 	pthread_t thread;
 	int wake;		/* eventfd, of the thread */

@@ -79,6 +79,7 @@ struct store {
 	void *data;		/* the kind's own */
 
 	/* Asked for by who opens it: */
+	const char *who;	/* the disk that it is for, in messages; stays until it is closed */
 	bool readonly;
 
 	/* Found by open; the first two again by measure: */

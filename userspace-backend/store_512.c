@@ -46,6 +46,7 @@ static int small_open(struct store *s, const char *target, char *why)
 		snprintf(why, STORE_WHY, "no memory");
 		return -ENOMEM;
 	}
+	small->inner.who = s->who;
 	small->inner.readonly = s->readonly;
 	err = store_open(&small->inner, target, why);
 	if (err) {

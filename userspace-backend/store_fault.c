@@ -103,6 +103,7 @@ static int fault_open(struct store *s, const char *target, char *why)
 		goto err_free;
 	}
 	poll(NULL, 0, (int)f->hang);
+	f->inner.who = s->who;
 	f->inner.readonly = s->readonly;
 	err = store_open(&f->inner, rest + 1, why);
 	if (err)

@@ -104,6 +104,7 @@ static int nbd_open(struct store *s, const char *target, char *why)
 	if (!nbd)
 		goto err_no_memory;
 	init(nbd);
+	nbd->who = s->who ?: "nbd";
 	if (asprintf(&nbd->uri, "%s:%s", s->ops->kind, target) < 0)
 		goto err_uninit;
 	nbd->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
