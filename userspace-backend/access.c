@@ -10,6 +10,7 @@
 
 #define PARAMS		"aio:"		/* libxl's word for "raw" */
 #define OPENED		"xpv-blkd-opened"	/* the script has been here */
+#define STORE		"xpv-blkd-store"	/* what it was that was opened */
 #define RETRY_MS	50u		/* to open a store again that can't be opened yet */
 #define RETRY_MOST_NS	5000000000ull	/* no longer than this between two tries */
 #define RECOVER_NS	1000000000ull	/* until what was short may be there */
@@ -135,6 +136,16 @@ void access_recover_later(struct disk *d)
 
 /* --- errands that are back --- */
 
+/* Requests in flight are not carried out on something else than they were meant for. */
+static bool is_another(const struct disk *d)
+{
+	char *id = d->recovering ? node_read(d->path, STORE) : NULL;
+	bool other = id && d->store.id[0] && strcmp(id, d->store.id);
+
+	free(id);
+	return other;
+}
+
 static void opened(struct disk *d)
 {
 	struct errand *e = &d->errand;
@@ -145,12 +156,20 @@ static void opened(struct disk *d)
 			not_yet(d, e->err);
 		return;
 	}
+	if (is_another(d)) {
+		snprintf(d->why, sizeof(d->why), "%.140s is not the file that was in use: put that back, or detach the disk",
+			 e->target);
+		not_yet(d, -ESTALE);
+		disk_leave_store(d);
+		return;
+	}
 	d->why[0] = 0;
 	d->told = false;
 	free(d->target);
 	d->target = e->target;
 	e->target = NULL;
 	disk_measure(d);
+	node_write(XBT_NULL, d->path, STORE, "%s", d->store.id);
 	node_write(XBT_NULL, d->path, OPENED, "1");
 	xenbus_opened(d);
 }

@@ -73,6 +73,7 @@ static inline bool io_cut(const struct io *io)
 /* --- the store itself --- */
 
 #define STORE_WHY	256	/* bytes for a reason */
+#define STORE_ID	64
 
 struct store {
 	const struct store_ops *ops;
@@ -90,6 +91,7 @@ struct store {
 	u32 discard;		/* bytes of the unit that is given back; 0: none is */
 	u32 discard_offset;	/* of the first such unit */
 	bool one_worker;	/* all lanes are to be one worker's */
+	char id[STORE_ID];	/* another thing at the same target has another one; empty: nobody can tell */
 };
 
 struct store_ops {

@@ -61,6 +61,7 @@ static int small_open(struct store *s, const char *target, char *why)
 	s->discard = small->inner.discard;
 	s->discard_offset = small->inner.discard_offset;
 	s->one_worker = true;
+	memcpy(s->id, small->inner.id, sizeof(s->id));
 	return 0;
 }
 

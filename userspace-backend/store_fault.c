@@ -118,6 +118,7 @@ static int fault_open(struct store *s, const char *target, char *why)
 	s->discard = f->inner.discard;
 	s->discard_offset = f->inner.discard_offset;
 	s->one_worker = f->inner.one_worker;
+	memcpy(s->id, f->inner.id, sizeof(s->id));
 	s->data = f;
 	return 0;
 

@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -145,6 +146,16 @@ static void learn_file(struct store *s, int fd, const struct stat *st)
 	s->discard = s->physical;
 }
 
+/* By what a file system that is mounted anew still says. Devices have names that others see to. */
+static void identify(struct store *s, int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (!fstatfs(fd, &fs))
+		snprintf(s->id, sizeof(s->id), "%x-%x:%llx", (unsigned int)fs.f_fsid.__val[0],
+			 (unsigned int)fs.f_fsid.__val[1], (unsigned long long)st->st_ino);
+}
+
 /* Holes can be made in it, which is tried where there is nothing, and somebody has. Others want all of it allocated. */
 static bool is_sparse(int fd, const struct stat *st)
 {
@@ -194,11 +205,13 @@ static int file_open(struct store *s, const char *path, char *why)
 		err = refuse(why, path, -EAGAIN, "in use by another disk or process that writes to it");
 		goto err_close;
 	}
-	if (file->bdev)
+	if (file->bdev) {
 		learn_bdev(s, file->fd, st.st_rdev);
-	else
+	} else {
 		learn_file(s, file->fd, &st);
-	file->sparse = !file->bdev && !s->readonly && is_sparse(file->fd, &st);
+		identify(s, file->fd, &st);
+		file->sparse = !s->readonly && is_sparse(file->fd, &st);
+	}
 	if (s->sector > MOST_SECTOR) {
 		err = refuse(why, path, -EINVAL, "its sectors are larger than 4096 bytes");
 		goto err_close;

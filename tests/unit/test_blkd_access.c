@@ -6,6 +6,7 @@
 
 #include <disk.h>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -69,6 +70,35 @@ static void room_is_waited_for(void **state)
 	assert_int_equal(rsp.status, XPV_BLK_OK);
 	assert_int_equal(state_now(), XPV_CONNECTED);
 	reads();
+	end_all();
+}
+
+/* Somebody has put another file where the disk's was: what is in flight is not for that. */
+static void another_file_is_not_the_disk(void **state)
+{
+	struct front_response rsp;
+	char moved[96], path[96];
+	int fd;
+
+	(void)state;
+	snprintf(moved, sizeof(moved), "%s.moved", image);
+	snprintf(path, sizeof(path), "%s", image);
+	connect_disk();
+	reads();
+	end_daemon();
+	front_add(&front, &a_read);
+	front_publish(&front);
+	assert_int_equal(rename(path, moved), 0);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0 && !ftruncate(fd, BYTES));
+	close(fd);
+	start_daemon();
+	run(300);
+	assert_false(front_take(&front, &rsp, 0));
+	assert_int_equal(rename(moved, path), 0);
+	goes_on();
+	assert_true(front_take(&front, &rsp, 1000));
+	assert_int_equal(rsp.status, XPV_BLK_OK);
 	end_all();
 }
 
@@ -349,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_was_in_flight_is_forgotten, fresh_store),
 		cmocka_unit_test_setup(room_is_waited_for, fresh_store),
+		cmocka_unit_test_setup(another_file_is_not_the_disk, fresh_store),
 		cmocka_unit_test_setup(all_queues_or_none, fresh_store),
 		cmocka_unit_test_setup(who_leaves_need_not_wait, fresh_store),
 		cmocka_unit_test_setup(limits_outlive_it, fresh_store),
