@@ -63,7 +63,7 @@ fi
 if [ "${1-}" = soak ]; then
 	stage_total=2
 	[[ ${2-} =~ ^[1-9][0-9]*$ ]] || die "MINUTES is how long to soak, not '${2-}'"
-	export LAB_SOAK=$2 LAB_PAIRS=${LAB_PAIRS:-pv:xpv:xpv}
+	export LAB_SOAK=$2 LAB_PAIRS=${LAB_PAIRS:-pv:xpv:xpv pv:xpv:blkd}
 	export LAB_TESTS='drivers soak logs* destroy-under-load no-grant-left back-reload debug-*'
 fi
 stage 'checking this machine'
@@ -91,6 +91,11 @@ elif [ -z "${1-}" ]; then
 fi
 stage 'lab: a Xen host with guests'
 many lab "$lab/check.sh"
+if [ "${1-}" = soak ]; then
+	for pair in $LAB_PAIRS; do
+		grep -q "^[pf]a[si][sl] lab/$pair/soak " "$results" || echo "fail lab/$pair/soak did not begin" | verdicts
+	done
+fi
 
 if grep '^fail ' "$results" >/dev/null; then
 	printf '\nfailed:\n'

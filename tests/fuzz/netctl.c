@@ -31,7 +31,7 @@ static u32 obey(struct input *in, const struct xpv_net_ctlreq *req)
 		return XPV_NET_CTL_SUCCESS;
 	case XPV_NET_CTL_SET_TABLE_SIZE:
 		if (req->data[0] > XPV_NET_TABLE_SIZE)
-			return XPV_NET_CTL_OVERFLOW;
+			return XPV_NET_CTL_INVALID;
 		table_size = req->data[0];
 		memset(table, 0, sizeof(table));
 		return XPV_NET_CTL_SUCCESS;

@@ -22,6 +22,7 @@
  *   push [EXPR]        show all slots that were filled, and EXPR more; notify
  *   notify             send an event
  *   take FIELD=EXPR... wait for a message of the peer's; its fields have to be these, by FIELD!=EXPR not that
+ *   find FIELD=EXPR... take messages until one has these
  *   try MS [STATEMENT] take a message if one comes in time, and then do that
  *   serve MS           (back) answer everything as an honest backend would, until the guest closes
  *   refuse EXPR...     (back) but a vbd's operations of these numbers: not supported
@@ -231,15 +232,14 @@ static void put(struct rogue *r, const struct field *fields, u32 len, char **wor
 	ring->prod++;
 }
 
-static void take(struct rogue *r, char **word)
+/* The first of the conditions that the message taken last does not meet, and in @came what it has there; or NULL. */
+static const char *unmet(struct rogue *r, char **word, u64 *came)
 {
 	const struct field *f;
 	char *text, *bang;
 	u32 offset;
 	u64 value;
 
-	if (!next(r, ROGUE_LIMIT_MS))
-		die(r, "nothing came from the peer");
 	for (; *word; word++) {
 		text = strdup(*word);
 		bang = strstr(text, "!=");
@@ -247,10 +247,33 @@ static void take(struct rogue *r, char **word)
 			memmove(bang, bang + 1, strlen(bang));
 		f = assign(r, script.ring->in, text, &offset, &value);
 		free(text);
+		*came = get(script.last + offset, f->size);
 		if (!memcmp(script.last + offset, &value, f->size) == !!bang)
-			die(r, "%s was expected, %#llx came", *word,
-			    (unsigned long long)get(script.last + offset, f->size));
+			return *word;
 	}
+	return NULL;
+}
+
+static void take(struct rogue *r, char **word)
+{
+	const char *wrong;
+	u64 came;
+
+	if (!next(r, ROGUE_LIMIT_MS))
+		die(r, "nothing came from the peer");
+	wrong = unmet(r, word, &came);
+	if (wrong)
+		die(r, "%s was expected, %#llx came", wrong, (unsigned long long)came);
+}
+
+static void find_message(struct rogue *r, char **word)
+{
+	u64 came;
+
+	do {
+		if (!next(r, ROGUE_LIMIT_MS))
+			die(r, "nothing like that came from the peer");
+	} while (unmet(r, word, &came));
 }
 
 static void answer_vbd(struct rogue *r)
@@ -423,7 +446,7 @@ static void statement(struct rogue *r, char **word)
 		{ "bits", 1 }, { "queues", 1 }, { "connect", 0 }, { "offer", 0 }, { "return", 0 },
 		{ "state", 1 }, { "wait", 1 }, { "gone", 0 }, { "close", 0 }, { "on", 1 },
 		{ "put", 0 }, { "extra", 0 }, { "push", 0 }, { "notify", 0 },
-		{ "take", 0 }, { "try", 1 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "clean", 1 }, { "drop", 0 },
+		{ "take", 0 }, { "find", 1 }, { "try", 1 }, { "serve", 1 }, { "refuse", 0 }, { "grab", 1 }, { "clean", 1 }, { "drop", 0 },
 		{ "table", 1 }, { "entry", 2 }, { "see", 2 }, { "ctl", 0 },
 		{ "race", 3 }, { "calm", 0 }, { "sleep", 1 }, { "random", 2 }, { "repeat", 2 },
 	};
@@ -481,6 +504,8 @@ static void statement(struct rogue *r, char **word)
 		notify(r);
 	} else if (!strcmp(verb, "take")) {
 		take(r, word);
+	} else if (!strcmp(verb, "find")) {
+		find_message(r, word);
 	} else if (!strcmp(verb, "try")) {
 		if (next(r, expr(r, word[0])) && word[1])
 			statement(r, word + 1);

@@ -252,7 +252,6 @@ disk_fair() {
 
 # --- seen from outside ---
 
-tracing=/sys/kernel/tracing
 traced() { grep -cE "xpv_blkback_$1: domid=$domid vbd=51728 .*$2" $tracing/trace; }
 traced_ids() { sed -n "s/.*xpv_blkback_$1: domid=$domid vbd=51728 queue=\([0-9]*\) id=\([0-9a-fx]*\) .*/\1 \2/p" $tracing/trace | sort; }
 
@@ -265,7 +264,6 @@ one_by_one() {
 # Each request once when it goes to the disk and once when it is answered, and nothing when that is off.
 disk_traced() {
 	local status=0 lines
-	mountpoint -q $tracing || mount -t tracefs none $tracing || return
 	echo >$tracing/trace
 	echo 1 >$tracing/events/xpv_blkback/enable || return
 	one_by_one xvdb randread 4k 200 && one_by_one xvdb randwrite 16k 100 || status=1

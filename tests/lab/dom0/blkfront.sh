@@ -204,7 +204,7 @@ moves() {
 		sleep 0.5
 		[ "$(written "${1:-xvdb}")" -le $((before + 20)) ] || return 0
 	done
-	echo "nothing more is written after the backend is back"
+	echo "nothing more is written"
 	return 1
 }
 

@@ -8,6 +8,8 @@
 GUEST_CMDLINE=init_on_alloc=0
 # shellcheck source=tests/lab/dom0/debug.sh
 . /run/lab/dom0/debug.sh
+# shellcheck source=tests/lab/dom0/bystander.sh
+. /run/lab/dom0/bystander.sh
 # shellcheck source=tests/lab/dom0/rogue.sh
 . /run/lab/dom0/rogue.sh
 # shellcheck source=tests/lab/dom0/endure.sh
@@ -69,7 +71,7 @@ verdict() { # NAME FUNCTION...: the last line a failing test prints is why.
 	! debugging || echo "lab: $name" >/dev/kmsg
 	if "$@" >$why 2>&1; then
 		say "pass lab/$name"
-	elif emulator_said=$(emulator_failed); then
+	elif emulator_said=$(emulator_failed || emulator_failed bystander); then
 		skip_dead "$name"
 	else
 		failed=1
@@ -207,17 +209,22 @@ net_payload() { # VIF
 }
 
 # The load has a server of its own: one that lost its client stays busy.
-net_job() { # VIF
-	timeout -k 1 $load_limit iperf3 -s -1 -p 5202 >/dev/null 2>&1 3>&- &
-	net_server=$!
+declare -A net_server=()
+net_job() { # NET
+	timeout -k 1 $load_limit iperf3 -s -1 -B "10.0.$1.1" -p 5202 >/dev/null 2>&1 3>&- &
+	net_server[$domid]=$!
 	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b 5M -t $load_limit"
+}
+
+net_server_stop() { # DOMID
+	kill "${net_server[$1]}" 2>/dev/null
+	wait "${net_server[$1]}"
 }
 
 net_job_stop() {
 	local status=0
 	guest_load_stop net || status=1
-	kill $net_server 2>/dev/null
-	wait $net_server
+	net_server_stop "$domid"
 	return $status
 }
 
@@ -304,12 +311,12 @@ reload_front() {
 }
 
 destroy_under_load() {
+	local was=$domid
 	guest_load disk "$(disk_job xvdb)" || return
 	net_job 0 || return
 	sleep 2
 	stop_guest || return
-	kill $net_server 2>/dev/null
-	wait $net_server
+	net_server_stop "$was"
 	until_ok 20 no_backend_at_all || { echo "backends stay: $(ls /sys/bus/xen-backend/devices)"; return 1; }
 }
 
@@ -402,7 +409,10 @@ pairing() {
 		pv:xpv:blkd) [ -z "${LAB_LONG-}" ] || attacks attack_backends ;;
 		pv:xpv:linux) attacks attack_frontends ;;
 		esac
-		! debugging || fault_tests
+		if debugging; then
+			debug_unharmed
+			fault_tests
+		fi
 		[ -z "${LAB_SOAK-}" ] || soak_test
 		# Too long for every day.
 		if [ -n "${LAB_LONG-}" ]; then
@@ -452,7 +462,7 @@ for pair in $LAB_PAIRS; do
 	debug_begin
 	pairing "$pair"
 	# What the emulator took from a run of hours is tried once more.
-	[ -z "$lost" ] || [ -z "${LAB_LONG-}" ] || pairing "$pair"
+	[ -z "$lost" ] || [ -z "${LAB_LONG-}${LAB_SOAK-}" ] || pairing "$pair"
 	say "done $pair"
 done
 verdict back-reload back_modules "$loaded"

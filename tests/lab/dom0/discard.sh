@@ -108,7 +108,6 @@ erase() {
 
 disk_erase() {
 	local rogue_pid status=0 own=$(((1 << 28) + (4 << 8)))
-	mountpoint -q $tracing || mount -t tracefs none $tracing || return
 	insmod $lab/modules/xpv-blkfront.ko || return
 	timeout 90 "$rogue/rogue-back" vbd 0 $own "$rogue/back/asked/erases" >$lab/out/rogue.log 2>&1 &
 	rogue_pid=$!

@@ -18,6 +18,13 @@ held() {
 	bash -c "${held_here/ps -o/ps -eo}" | sed 's/^/dom0-/'
 	guest "$held_here" | sed 's/^/guest-/'
 	echo "grants-mapped $(grants | grep -cE '0x[0-9a-f]+ 0x') 64"
+	[ "$back" != blkd ] || blkd_held
+}
+
+blkd_held() {
+	echo "blkd-files $(ls /proc/$blkd/fd | wc -l) 0"
+	# Of the memory that data passes through, what was used stays a while.
+	awk '/^VmRSS/ { print "blkd-memory", $2, 8192 }' /proc/$blkd/status
 }
 
 # nothing_grew BEFORE: and says what there is.

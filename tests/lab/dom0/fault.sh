@@ -4,15 +4,15 @@
 # somebody asks on its behalf: in dom0, then in the guest. On a kernel that can do so (debug-kernel.sh).
 # Sourced by check.sh, whose functions it uses.
 
-# starve PERCENT, or starve 0: prints how many were refused since. Runs at either end. The disk of dom0
+# starve PERCENT, or starve 0: prints how many were refused since, of objects and of pages. Runs at either end. The disk of dom0
 # is left alone: it is in memory, and fails a write for which it has none.
 starve() {
-	local attribute refused=0 all=1000000 d=/sys/kernel/debug
+	local attribute refused='' all=1000000 d=/sys/kernel/debug
 	[ -e $d/failslab ] || mount -t debugfs none $d
 	for attribute in $d/failslab $d/fail_page_alloc; do
 		if [ "$1" = 0 ]; then
 			echo 0 >$attribute/probability
-			refused=$((refused + all - $(cat $attribute/times)))
+			refused="$refused $((all - $(cat $attribute/times)))"
 			continue
 		fi
 		text xpv_ $attribute/require
@@ -26,6 +26,9 @@ starve() {
 	done
 	[ "$1" != 0 ] || echo $refused
 }
+
+# add OBJECTS PAGES: to all that were refused.
+add() { objects=$((objects + $1)) pages=$((pages + $2)); }
 
 # text MODULES FILES: where these are, which were loaded one after the other.
 text() {
@@ -46,18 +49,19 @@ starved() {
 
 # Devices that come at such a time, or do not. What is left of them has to be cleared away.
 fault_attach() { # END
-	local n refused=0 come=0
+	local n objects=0 pages=0 come=0
 	for n in {1..8}; do
 		starved "$1" $((n * 2)) || { echo "nothing can be refused"; return 1; }
 		{
 			timeout 30 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" && disk_comes 51744 && come=$((come + 1))
 			timeout 30 xl network-attach guest type=vif bridge=xenbr0 devid=1 && sleep 2
 		} >>$lab/out/xl.log 2>&1
-		refused=$((refused + $(starved "$1" 0)))
+		# shellcheck disable=SC2046
+		add $(starved "$1" 0)
 		fault_cleared vbd 51744 && fault_cleared vif 1 || return
 	done
-	echo "$refused allocations were refused, $come of 8 disks came all the same"
-	[ $refused -gt 0 ] || return
+	echo "$objects objects and $pages pages were refused, $come of 8 disks came all the same"
+	[ $objects -gt 0 ] && [ $pages -gt 0 ] || return
 	attach_disk && VERIFY_SIZE=2m guest_verify xvdc randwrite 4k && detach_disk && attach_net && net_ping 1 && detach_net
 }
 
@@ -88,17 +92,18 @@ fault_cleared() {
 
 # Requests and packets wait, or are lost as packets are; none is answered with an error.
 fault_load() { # END
-	local refused=0 percent
+	local objects=0 pages=0 percent
 	guest_load steady "$(steady_job xvdb)" && net_job 0 || return
 	for percent in 1 10 50; do
 		starved "$1" $percent || return
 		sleep 8
-		refused=$((refused + $(starved "$1" 0)))
+		# shellcheck disable=SC2046
+		add $(starved "$1" 0)
 		until_ok 60 net_moves 0 || { echo "no more packets after $percent % were refused"; return 1; }
 		moves || { echo "no more requests after $percent % were refused"; return 1; }
 	done
-	echo "$refused allocations were refused"
-	[ $refused -gt 0 ] || return
+	echo "$objects objects and $pages pages were refused"
+	[ $objects -gt 0 ] && [ $pages -gt 0 ] || return
 	guest_load_runs net || { echo "iperf3 ended early"; return 1; }
 	net_job_stop
 	steady_end

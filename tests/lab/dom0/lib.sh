@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# The vocabulary of scenarios, run in dom0. One guest at a time, named "guest":
+# The vocabulary of scenarios, run in dom0. One guest at a time is tried, named "guest":
 #
 #   dom0                                    guest
 #   /dev/nullb0 -- vbd 51728 (back driver) -- xvdb      10.0.0.2 on the first vif
@@ -11,6 +11,7 @@
 # devices under test never carry the report.
 set -uo pipefail
 lab=/run/lab
+tracing=/sys/kernel/tracing
 domid='' ready=0
 # How many times as long everything may take.
 slow=${LAB_SLOW:-1}
@@ -75,7 +76,7 @@ guest_died() {
 # take the same interrupt twice when it enters a guest with one: the second begins where interrupts are off. The kernel
 # says so when it panics; the domain may stay for a while. Of the guest, or of another domain by its name.
 emulator_failed() {
-	[ -n "$domid" ] &&
+	[ -n "$domid" ] && [ -e "$lab/out/guest/guest-${1-guest}.log" ] &&
 		tac "$lab/out/guest/guest-${1-guest}.log" | sed '/lab: modules under test/q' | tac | awk '
 			match($0, /EFLAGS: [0-9a-f]+/) {
 				flags = substr($0, RSTART + 8, RLENGTH - 8)
@@ -196,24 +197,28 @@ guest_config() {
 # much for that, once.
 patient() { "$@" || { [ -n "${LAB_SOAK-}${DEBUG_KERNEL-}" ] && sleep 5 && "$@"; }; }
 
-create_guest() {
+create_guest() { # NAME
 	# What is left of one that could not be made.
-	xl destroy guest 2>/dev/null
-	xl create $lab/guest.cfg
+	xl destroy "$1" 2>/dev/null
+	xl create "$lab/$1.cfg"
 }
 
-# start_guest KIND FRONT BACK: until its agent answers, with the frontends
-# loaded and both devices in use. The backends are loaded already.
-start_guest() {
-	kind=$1 front=$2 back=$3 domid='' ready=0
-	guest_config >$lab/guest.cfg
-	patient create_guest >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
-	domid=$(xl domid guest)
+# bring_up NET: until the new domain's agent answers, with the frontends loaded and both devices in use.
+bring_up() {
 	answered 0 "${GUEST_BOOT_LIMIT:-400}" ||
 		{ echo "the guest did not come up"; return 1; }
 	guest 'echo "<1>lab: modules under test" >/dev/kmsg; sysctl -w kernel.panic_on_warn='$panic_on_warn >/dev/null
 	load_front "$front" || { echo "the $front frontends do not load"; return 1; }
-	disk_up xvdb && net_up 0 && ready=1
+	disk_up xvdb && net_up 0 "$1"
+}
+
+# start_guest KIND FRONT BACK: and brings it up. The backends are loaded already.
+start_guest() {
+	kind=$1 front=$2 back=$3 domid='' ready=0
+	guest_config >$lab/guest.cfg
+	patient create_guest guest >$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; return 1; }
+	domid=$(xl domid guest)
+	bring_up 0 && ready=1
 }
 
 disk_up() {
@@ -290,7 +295,7 @@ guest_load_stop() {
 
 # --- what is left behind ---
 
-log_since_mark() { dmesg | tac | sed '/lab: modules under test/q' | tac; }
+log_since_mark() { dmesg | tac | sed "/lab: ${1-modules under test}/q" | tac; }
 # A kernel that was refused memory for part of an interrupt's folder (fault.sh) says so when it removes it.
 not_ours='/WARNING:.* remove_proc_entry/,/end trace/d'
 dom0_log_clean() { ! log_since_mark | sed "$not_ours" | grep -E "$bad_log"; }

@@ -148,7 +148,6 @@ trace_packets() {
 # Each packet is seen, both ways, and one that waits for a guest which posts nothing.
 net_traced() {
 	local lines status=0
-	mountpoint -q $tracing || mount -t tracefs none $tracing || return
 	queues 1 1 && attach_net || return
 	ip neighbour replace 10.0.1.2 lladdr "$(front_key 1/mac)" dev xenbr0 nud permanent
 	echo >$tracing/trace
