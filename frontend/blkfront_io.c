@@ -153,7 +153,8 @@ static struct page *to_grant(struct xpv_blkfront_shadow *sh, struct xpv_blkfront
 {
 	if (likely(sendpage_ok(page)))
 		return page;
-	page = alloc_page(GFP_NOWAIT | __GFP_NOWARN | __GFP_ZERO);
+	/* What frees memory may wait for this one. */
+	page = alloc_page(GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
 	if (!page)
 		return NULL;
 	sh->stands_in = true;

@@ -149,6 +149,7 @@ static bool is_another(const struct disk *d)
 static void opened(struct disk *d)
 {
 	struct errand *e = &d->errand;
+	char why[STORE_WHY];
 
 	if (e->err) {
 		memcpy(d->why, e->why, sizeof(d->why));
@@ -157,8 +158,11 @@ static void opened(struct disk *d)
 		return;
 	}
 	if (is_another(d)) {
-		snprintf(d->why, sizeof(d->why), "%.140s is not the file that was in use: put that back, or detach the disk",
+		snprintf(why, sizeof(why), "%.120s is not the file that was in use: put that back, or detach the disk by force",
 			 e->target);
+		/* It may have been told already that there was none. */
+		d->told &= !strcmp(d->why, why);
+		memcpy(d->why, why, sizeof(d->why));
 		not_yet(d, -ESTALE);
 		disk_leave_store(d);
 		return;

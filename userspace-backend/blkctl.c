@@ -16,7 +16,7 @@
 #define PATIENCE_S	20	/* a hotplug script has 40 seconds */
 #define CLOSE_S		5	/* what takes longer is done, but not waited for */
 #define RESTART_S	10	/* in which a daemon that has just ended is there again */
-#define ANSWER_S	10	/* to a question */
+#define ANSWER_S	5	/* to a question */
 
 /* What this program ends with, besides 0. */
 enum { REFUSED = 1, USAGE = 2, UNREACHABLE = 3 };

@@ -123,7 +123,8 @@ enum disk_news {
 
 /* What the store could not do. */
 struct disk_failed {
-	int err;		/* negative errno; 0: nothing */
+	u64 at;			/* now_ns(); 0: never */
+	int err;		/* negative errno */
 	u8 op;			/* enum xpv_blk_op */
 	u64 sector;		/* as the guest counts them */
 };

@@ -186,6 +186,7 @@ void disk_send(struct disk *d, enum errand_kind kind)
 		memset(&e->store, 0, sizeof(e->store));
 		e->store.who = d->name;
 		e->store.readonly = d->readonly;
+		e->store.holes = d->discard_enabled;
 	} else {
 		e->store = d->store;
 	}

@@ -135,7 +135,7 @@ static void drop(struct conn *c)
 	}
 	c->state = CONN_DOWN;
 	/* A server that hangs up as soon as it is asked is not asked all the time. */
-	if (c->since && now_ns() - c->since > PAUSE_MOST)
+	if (c->since && now_ns() - c->since > c->pause)
 		c->pause = PAUSE_LEAST;
 	c->since = 0;
 	c->again = now_ns() + c->pause;

@@ -12,6 +12,7 @@
 
 #define DISCARD_PIECE	(1u << 21)	/* sectors that count as a request of their own: what the file store does at once */
 #define LARGEST		(XPV_BLK_MAX_SEGS * XPV_PAGE_SIZE)
+#define FAILED_NS	6000000000ull	/* no more lines in the log than one in so long */
 #define LONGEST_WAIT	100000000ull	/* ns: a limit may be lifted meanwhile */
 
 static void finish(struct request *r, int err)
@@ -344,16 +345,20 @@ static void take_back(const struct request *r)
 		disk_tell(r->q->disk, DISK_NO_DISCARD);
 }
 
-/* The first one until somebody hears of it: the guest is told of each, the administrator of one. */
+/* The guest is told of each, the administrator of one in a while. */
 static void report(const struct request *r, int err)
 {
 	struct disk *d = r->q->disk;
+	u64 now = now_ns();
+	bool tell;
 
 	pthread_mutex_lock(&d->failed_lock);
-	if (!d->failed.err)
-		d->failed = (struct disk_failed){ err, r->entry->req.op, r->entry->req.sector };
+	tell = now - d->failed.at > FAILED_NS;
+	if (tell)
+		d->failed = (struct disk_failed){ now, err, r->entry->req.op, r->entry->req.sector };
 	pthread_mutex_unlock(&d->failed_lock);
-	disk_tell(d, DISK_FAILED);
+	if (tell)
+		disk_tell(d, DISK_FAILED);
 }
 
 static void stored(struct io *io, int err)

@@ -82,6 +82,7 @@ struct store {
 	/* Asked for by who opens it: */
 	const char *who;	/* the disk that it is for, in messages; stays until it is closed */
 	bool readonly;
+	bool holes;		/* what is allocated may be given up */
 
 	/* Found by open; the first two again by measure: */
 	u64 bytes;

@@ -48,6 +48,7 @@ static int small_open(struct store *s, const char *target, char *why)
 	}
 	small->inner.who = s->who;
 	small->inner.readonly = s->readonly;
+	small->inner.holes = s->holes;
 	err = store_open(&small->inner, target, why);
 	if (err) {
 		free(small);

@@ -105,6 +105,7 @@ static int fault_open(struct store *s, const char *target, char *why)
 	poll(NULL, 0, (int)f->hang);
 	f->inner.who = s->who;
 	f->inner.readonly = s->readonly;
+	f->inner.holes = s->holes;
 	err = store_open(&f->inner, rest + 1, why);
 	if (err)
 		goto err_free;

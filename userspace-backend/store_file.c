@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -34,7 +35,7 @@ struct file {
 	int fd;
 	bool bdev;
 	bool commands;		/* the kernel takes that (from 6.12 on), as far as we know */
-	bool sparse;		/* has holes, which zeroes are not to fill */
+	bool sparse;		/* has holes, which zeroes are not to fill, as far as we know */
 };
 
 /* The kernel has few threads for what may wait: a lane takes one for flushes, and one for discards. */
@@ -45,6 +46,7 @@ struct lane {
 	struct io *flushing;	/* a list by buf, which they don't need: done by one fsync */
 	struct io *to_flush;	/* by the next one, for they may be later than what this one saw */
 	void *discards, **last;	/* a list of ios by buf: the first is on its way */
+	struct io *zeroes, *last_zeroes;	/* a list by cookie: for the first one a hole is being made */
 	bool commanded;		/* it is a command; that there is none, others may learn before it is back */
 };
 
@@ -146,21 +148,23 @@ static void learn_file(struct store *s, int fd, const struct stat *st)
 	s->discard = s->physical;
 }
 
-/* By what a file system that is mounted anew still says. Devices have names that others see to. */
+/*
+ * By the number of its inode, where that stays the same when the file system is mounted anew; not by that of its
+ * device, which does not. Devices have names that others see to.
+ */
 static void identify(struct store *s, int fd, const struct stat *st)
 {
+	static const u32 stays[] = {
+		EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, NFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC,
+	};
 	struct statfs fs;
+	u32 i;
 
-	if (!fstatfs(fd, &fs))
-		snprintf(s->id, sizeof(s->id), "%x-%x:%llx", (unsigned int)fs.f_fsid.__val[0],
-			 (unsigned int)fs.f_fsid.__val[1], (unsigned long long)st->st_ino);
-}
-
-/* Holes can be made in it, which is tried where there is nothing, and somebody has. Others want all of it allocated. */
-static bool is_sparse(int fd, const struct stat *st)
-{
-	return st->st_blocks < st->st_size / 512 &&
-	       !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st->st_size, MOST_SECTOR);
+	if (fstatfs(fd, &fs))
+		return;
+	for (i = 0; i < ARRAY_SIZE(stays); i++)
+		if ((u32)fs.f_type == stays[i])
+			snprintf(s->id, sizeof(s->id), "%llu", (unsigned long long)st->st_ino);
 }
 
 static int refuse(char *why, const char *path, int err, const char *what)
@@ -210,7 +214,7 @@ static int file_open(struct store *s, const char *path, char *why)
 	} else {
 		learn_file(s, file->fd, &st);
 		identify(s, file->fd, &st);
-		file->sparse = !s->readonly && is_sparse(file->fd, &st);
+		file->sparse = s->holes && st.st_blocks < st.st_size / 512;
 	}
 	if (s->sector > MOST_SECTOR) {
 		err = refuse(why, path, -EINVAL, "its sectors are larger than 4096 bytes");
@@ -364,12 +368,50 @@ static void add_discard(struct lane *lane, struct io *io)
 }
 
 /* Nothing but zeroes, of a length that is worth it. */
-static bool makes_hole(const struct io *io, u32 unit)
+static bool makes_hole(const struct io *io)
 {
 	const u8 *buf = io->buf;
 
-	return io->bytes >= LEAST_HOLE && !((io->offset | io->bytes) % unit) &&
+	return io->bytes >= LEAST_HOLE && !((io->offset | io->bytes) % MOST_SECTOR) &&
 	       !buf[0] && !memcmp(buf, buf + 1, io->bytes - 1);
+}
+
+static void holed(struct event *ev, int res, u32 flags);
+
+static void make_hole(struct lane *lane, struct io *io)
+{
+	io_uring_prep_fallocate(worker_sqe(lane->worker, &io->ev), lane->file->fd,
+				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)io->offset, (off_t)io->bytes);
+	io->ev.fn = holed;
+}
+
+static void holed(struct event *ev, int res, u32 flags)
+{
+	struct io *io = event_of(ev, struct io, ev), *next = (struct io *)(uintptr_t)io->cookie;
+	struct lane *lane = io->lane;
+
+	(void)flags;
+	lane->zeroes = next;
+	if (next)
+		make_hole(lane, next);
+	if (!res) {
+		io->done(io, 0);
+		return;
+	}
+	/* Whatever it is, a file system that has no room for that even: what was asked for was to write. */
+	WRITE_ONCE(lane->file->sparse, false);
+	io->cookie = 0;
+	move(lane, io);
+}
+
+static void add_hole(struct lane *lane, struct io *io)
+{
+	io->cookie = 0;
+	if (lane->zeroes)
+		lane->last_zeroes->cookie = (uintptr_t)io;
+	else
+		make_hole(lane, lane->zeroes = io);
+	lane->last_zeroes = io;
 }
 
 static void flush(struct lane *lane)
@@ -409,11 +451,8 @@ static void submit(void *arg, struct io *io)
 	io->lane = lane;
 	switch (io->op) {
 	case IO_WRITE:
-		if (unlikely(lane->file->sparse) && makes_hole(io, MOST_SECTOR)) {
-			io->op = IO_DISCARD;
-			/* Unlike a discard it has to be done. */
-			io->cut = NULL;
-			add_discard(lane, io);
+		if (unlikely(READ_ONCE(lane->file->sparse)) && makes_hole(io)) {
+			add_hole(lane, io);
 			break;
 		}
 		/* fallthrough */

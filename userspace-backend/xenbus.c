@@ -325,11 +325,9 @@ static void say_what_failed(struct disk *d)
 
 	pthread_mutex_lock(&d->failed_lock);
 	failed = d->failed;
-	d->failed.err = 0;
 	pthread_mutex_unlock(&d->failed_lock);
-	if (failed.err && may_say(d))
-		log_error("%s: %s at sector %llu failed: %s", d->name, what[failed.op],
-			  (unsigned long long)failed.sector, strerror(-failed.err));
+	log_error("%s: %s at sector %llu failed: %s", d->name, what[failed.op],
+		  (unsigned long long)failed.sector, strerror(-failed.err));
 }
 
 void disk_news(struct disk *d, u32 news)
@@ -338,6 +336,8 @@ void disk_news(struct disk *d, u32 news)
 
 	if (news & 1u << DISK_FAILED)
 		say_what_failed(d);
+	if (news == 1u << DISK_FAILED && !d->stopping)
+		return;
 	if (news & (1u << DISK_NO_FLUSH | 1u << DISK_NO_DISCARD) && !d->removed) {
 		d->limits.flush &= !(news & 1u << DISK_NO_FLUSH);
 		d->limits.barrier &= d->limits.flush;

@@ -101,6 +101,7 @@ static void open_it(struct store *s, const struct store_ops *ops, const char *ta
 
 	memset(s, 0, sizeof(*s));
 	s->ops = ops;
+	s->holes = true;
 	assert_int_equal(ops->open(s, target, why), 0);
 }
 
@@ -326,7 +327,17 @@ static u8 written_as(struct store *s, const u8 *data, u32 bytes)
 	nr_sqes = nr_done = 0;
 	s->ops->submit(lane, &io);
 	assert_int_equal(nr_sqes, 1);
-	events[0]->fn(events[0], sqes[0].opcode == IORING_OP_FALLOCATE ? 0 : (int)bytes, 0);
+	if (sqes[0].opcode == IORING_OP_FALLOCATE && fails) {
+		/* Then it is written. */
+		events[0]->fn(events[0], -ENOSPC, 0);
+		assert_int_equal(nr_done, 0);
+		assert_int_equal(nr_sqes, 2);
+		assert_int_equal(sqes[1].opcode, IORING_OP_WRITE);
+		assert_ptr_equal((void *)(uintptr_t)sqes[1].addr, data);
+		events[1]->fn(events[1], (int)bytes, 0);
+	} else {
+		events[0]->fn(events[0], sqes[0].opcode == IORING_OP_FALLOCATE ? 0 : (int)bytes, 0);
+	}
 	assert_int_equal(nr_done, 1);
 	assert_int_equal(results[0], 0);
 	s->ops->detach(lane);
@@ -351,10 +362,47 @@ static void zeroes_fill_no_holes(void **state)
 	data[sizeof(data) - 1] = 1;
 	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_WRITE);
 	data[sizeof(data) - 1] = 0;
+	fails = true;
+	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_FALLOCATE);
+	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_WRITE);
+	fails = false;
 	s.ops->close(&s);
 	assert_int_equal(posix_fallocate(fd, 0, 1 << 20), 0);
 	open_it(&s, &store_file, path);
 	assert_int_equal(written_as(&s, data, sizeof(data)), IORING_OP_WRITE);
+	s.ops->close(&s);
+	close(fd);
+	unlink(path);
+}
+
+/* Each waits for the one before it. */
+static void holes_are_made_one_by_one(void **state)
+{
+	static u8 data[1 << 16] __attribute__((aligned(4096)));
+	char path[] = "/tmp/xpv-sparse.XXXXXX";
+	struct io io[3];
+	struct store s;
+	int fd = mkstemp(path);
+	void *lane;
+	u32 i;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	open_it(&s, &store_file, path);
+	lane = s.ops->attach(&s, NULL);
+	for (i = 0; i < ARRAY_SIZE(io); i++) {
+		io[i] = (struct io){ .op = IO_WRITE, .registered = -1, .offset = i << 16, .bytes = sizeof(data), .buf = data, .done = done };
+		s.ops->submit(lane, &io[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(io); i++) {
+		assert_int_equal(nr_sqes, i + 1);
+		assert_int_equal(sqes[i].opcode, IORING_OP_FALLOCATE);
+		assert_int_equal(sqes[i].off, i << 16);
+		events[i]->fn(events[i], 0, 0);
+		assert_int_equal(nr_done, i + 1);
+	}
+	s.ops->detach(lane);
 	s.ops->close(&s);
 	close(fd);
 	unlink(path);
@@ -370,6 +418,7 @@ int main(void)
 		cmocka_unit_test_setup(discards_are_cut_short, setup),
 		cmocka_unit_test_setup(holes_hide_no_sectors, setup),
 		cmocka_unit_test_setup(zeroes_fill_no_holes, setup),
+		cmocka_unit_test_setup(holes_are_made_one_by_one, setup),
 	};
 
 	return cmocka_run_group_tests_name("blkd_store", tests, NULL, NULL);

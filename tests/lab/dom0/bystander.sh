@@ -9,7 +9,7 @@ bystander=''
 
 # beside FUNCTION...: with the bystander where the guest would be.
 beside() {
-	local domid=$bystander
+	local domid=$bystander who=bystander
 	"$@"
 }
 
@@ -17,6 +17,7 @@ beside() {
 verified_job() { echo "$(steady_job xvdb) --bsrange=4k-64k --rate_iops=30"; }
 
 bystander_start() {
+	[ ! -e $disk_config/bystander ] || drop_disk bystander
 	make_disk bystander size=32 || return
 	sed 's/^name = .*/name = "bystander"/; s,/dev/nullb0,/dev/bystander,' $lab/guest.cfg >$lab/bystander.cfg
 	: >$lab/out/guest/guest-bystander.log
@@ -41,9 +42,12 @@ bystander_end() {
 }
 
 bystander_stop() {
-	local domid=$bystander
+	local domid=$bystander who=bystander
 	bystander=''
-	xl destroy bystander && until_ok 20 gone "$domid" || { echo "the bystander stays as a zombie"; return 1; }
+	net_server_stop
+	mv $lab/out/guest/guest-bystander.log "$lab/out/guest/$pair-bystander.log"
+	# It may have gone by itself.
+	xl destroy bystander 2>/dev/null
+	until_ok 20 gone "$domid" || { echo "the bystander stays as a zombie"; return 1; }
 	until_ok 20 no_backend vbd 51728 && until_ok 20 no_backend vif 0 && drop_disk bystander || { echo "the bystander's backends stay"; return 1; }
-	cp $lab/out/guest/guest-bystander.log "$lab/out/guest/$pair-bystander.log"
 }

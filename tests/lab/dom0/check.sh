@@ -48,6 +48,8 @@ load_limit=14400
 wanted() {
 	local - pattern
 	[ -n "${LAB_TESTS-}" ] || return 0
+	# Without that none can be played.
+	[[ $1 != rogue-begin || $LAB_TESTS != *rogue-* ]] || return 0
 	# The patterns are for names of tests, not of files.
 	set -f
 	for pattern in $LAB_TESTS start back-load back-reload; do
@@ -210,21 +212,25 @@ net_payload() { # VIF
 
 # The load has a server of its own: one that lost its client stays busy.
 declare -A net_server=()
+who=guest
 net_job() { # NET
+	net_server_stop
 	timeout -k 1 $load_limit iperf3 -s -1 -B "10.0.$1.1" -p 5202 >/dev/null 2>&1 3>&- &
-	net_server[$domid]=$!
+	net_server[$who]=$!
 	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b 5M -t $load_limit"
 }
 
-net_server_stop() { # DOMID
-	kill "${net_server[$1]}" 2>/dev/null
-	wait "${net_server[$1]}"
+net_server_stop() {
+	[ -n "${net_server[$who]-}" ] || return 0
+	kill "${net_server[$who]}" 2>/dev/null
+	wait "${net_server[$who]}"
+	unset "net_server[$who]"
 }
 
 net_job_stop() {
 	local status=0
 	guest_load_stop net || status=1
-	net_server_stop "$domid"
+	net_server_stop
 	return $status
 }
 
@@ -311,12 +317,11 @@ reload_front() {
 }
 
 destroy_under_load() {
-	local was=$domid
 	guest_load disk "$(disk_job xvdb)" || return
 	net_job 0 || return
 	sleep 2
 	stop_guest || return
-	net_server_stop "$was"
+	net_server_stop
 	until_ok 20 no_backend_at_all || { echo "backends stay: $(ls /sys/bus/xen-backend/devices)"; return 1; }
 }
 

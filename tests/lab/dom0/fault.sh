@@ -28,7 +28,10 @@ starve() {
 }
 
 # add OBJECTS PAGES: to all that were refused.
-add() { objects=$((objects + $1)) pages=$((pages + $2)); }
+add() {
+	[ $# = 2 ] || { echo "nobody says how many were refused"; return 1; }
+	objects=$((objects + $1)) pages=$((pages + $2))
+}
 
 # text MODULES FILES: where these are, which were loaded one after the other.
 text() {
@@ -57,7 +60,7 @@ fault_attach() { # END
 			timeout 30 xl network-attach guest type=vif bridge=xenbr0 devid=1 && sleep 2
 		} >>$lab/out/xl.log 2>&1
 		# shellcheck disable=SC2046
-		add $(starved "$1" 0)
+		add $(starved "$1" 0) || return
 		fault_cleared vbd 51744 && fault_cleared vif 1 || return
 	done
 	echo "$objects objects and $pages pages were refused, $come of 8 disks came all the same"
@@ -98,7 +101,7 @@ fault_load() { # END
 		starved "$1" $percent || return
 		sleep 8
 		# shellcheck disable=SC2046
-		add $(starved "$1" 0)
+		add $(starved "$1" 0) || return
 		until_ok 60 net_moves 0 || { echo "no more packets after $percent % were refused"; return 1; }
 		moves || { echo "no more requests after $percent % were refused"; return 1; }
 	done

@@ -152,7 +152,7 @@ net_driver_domain() {
 
 driver_cleanup() {
 	tidy
-	kill "${net_server[$domid]-}" 2>/dev/null
+	net_server_stop
 	! xl domid driver >/dev/null 2>&1 || xl destroy driver
 	until_ok 20 gone "$driver" || { echo "the driver domain stays as a zombie"; return 1; }
 	guest '[ ! -e /sys/bus/xen/devices/vif-1 ]' || driver_detach

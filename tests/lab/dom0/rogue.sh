@@ -273,7 +273,7 @@ rogue_attach() {
 }
 
 ro_sum() { dd if=/dev/rogue-ro bs=1M iflag=direct 2>/dev/null | md5sum; }
-ro_intact() { [ "$(ro_sum)" = "$rogue_ro" ] || { echo "somebody has written to it"; return 1; }; }
+ro_intact() { [ "$(ro_sum)" = "${rogue_ro-}" ] || { echo "somebody has written to it"; return 1; }; }
 
 rogue_detach() {
 	echo 1024 >$rogue_static_grants
@@ -342,7 +342,6 @@ attack_frontends() {
 }
 
 attacks() { # attack_backends|attack_frontends
-	# Without that none can be played.
 	wanted rogue-begin || return 0
 	verdict rogue-begin rogue_begin
 	$1

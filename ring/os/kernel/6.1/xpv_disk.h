@@ -18,6 +18,7 @@ static inline void xpv_disk_update(struct gendisk *disk, const struct xpv_disk_l
 	blk_queue_max_segments(q, l->packed ? USHRT_MAX : l->pages);
 	blk_queue_max_segment_size(q, l->packed ? UINT_MAX : PAGE_SIZE);
 	blk_queue_segment_boundary(q, l->packed ? BLK_SEG_BOUNDARY_MASK : PAGE_SIZE - 1);
+	blk_queue_dma_alignment(q, (int)(l->packed ? SECTOR_SIZE : l->logical) - 1);
 	blk_queue_max_discard_sectors(q, l->discard ? XPV_DISK_MOST_SECTORS : 0);
 	blk_queue_max_secure_erase_sectors(q, l->secure ? XPV_DISK_MOST_SECTORS : 0);
 	q->limits.discard_granularity = l->granularity;
@@ -35,7 +36,6 @@ static inline struct gendisk *xpv_disk_alloc(struct blk_mq_tag_set *tags, void *
 	if (IS_ERR(disk))
 		return disk;
 	q = disk->queue;
-	blk_queue_dma_alignment(q, (int)(l->packed ? SECTOR_SIZE : l->logical) - 1);
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
 	xpv_disk_update(disk, l);
 	return disk;
