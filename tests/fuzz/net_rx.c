@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A frontend's rings, answered by a backend that answers anything: what it receives, and what it has sent. */
+/* A frontend's receive ring, answered by a backend that answers anything. */
 #include "fuzz.h"
 
 #include <pair.h>
