@@ -16,6 +16,8 @@ rogue=$lab/rogue
 rogue_lines=6
 # KiB that dom0's kernel may need for all scripts that attack a device.
 rogue_slab=4096
+# With what a kernel with checks keeps of each object, and of those that are gone.
+! debugging || rogue_slab=$((4 * rogue_slab))
 # Interrupts that one device may bring of 20000 events for nothing.
 rogue_interrupts=1000
 rogue_persistent=/sys/module/xpv_blkback/parameters/max_persistent_grants_per_domain
@@ -164,7 +166,7 @@ rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 	exec {never}<> <(:)
 	watch_slab /tmp/slab 3>&- &
 	watcher=$!
-	GUEST_LIMIT=400 guest "cd /xpv/rogue/front/$1 && for s in $scripts; do
+	GUEST_LIMIT=1200 guest "cd /xpv/rogue/front/$1 && for s in $scripts; do
 			echo \"lab: \$s\" >/dev/kmsg
 			why=\$(/xpv/rogue/rogue-front ${1%-*} $2 \$s 2>&1)
 			echo \"\$s \$? \$why\"
