@@ -13,6 +13,8 @@
 #include <linux/sched/stat.h>
 #include <xen/events.h>
 
+#include <xpv_event.h>
+
 #define RETRY_WAIT	msecs_to_jiffies(10)	/* for what somebody else has to do, and does not tell us */
 #define IDLE_WAIT	(10 * HZ)		/* from one look for unused grants, or pages, to the next */
 #define MOST_POLL_US	1000u
@@ -171,7 +173,7 @@ static int serve(void *data)
 			if (unlikely(xpv_ring_broken(&q->ring))) {
 				report(q);
 			} else if (owed) {
-				xen_irq_lateeoi(q->irq, useful ? 0 : XEN_EOI_FLAG_SPURIOUS);
+				xpv_event_end(q->irq, useful);
 				owed = false;
 				useful = false;
 			}

@@ -12,6 +12,8 @@
 #include <linux/slab.h>
 #include <xen/events.h>
 
+#include <xpv_event.h>
+
 static unsigned int static_grants = 1024;
 module_param(static_grants, uint, 0644);
 MODULE_PARM_DESC(static_grants, "Grants of each queue that a guest may have kept mapped, 0 to 4096; for new connections (default: 1024)");
@@ -96,7 +98,7 @@ static void serve(struct work_struct *work)
 		return;
 	}
 	if (test_and_clear_bit(0, &ctl->event))
-		xen_irq_lateeoi(ctl->irq, ctl->worked ? 0 : XEN_EOI_FLAG_SPURIOUS);
+		xpv_event_end(ctl->irq, ctl->worked);
 	ctl->worked = false;
 }
 

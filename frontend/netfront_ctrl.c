@@ -9,6 +9,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/wait.h>
 
+#include <xpv_event.h>
+
 /*
  * To wait, for all the answers that a lock holder asks for, who may hold RTNL as well: a backend has grants
  * to map and CPUs to wait for, but no more.
@@ -25,10 +27,10 @@ static irqreturn_t event(int irq, void *arg)
 	return IRQ_HANDLED;
 }
 
-static void give_eoi(struct xpv_netfront_ctl *ctl, unsigned int flags)
+static void give_eoi(struct xpv_netfront_ctl *ctl, bool useful)
 {
 	if (test_and_clear_bit(0, &ctl->event))
-		xen_irq_lateeoi(ctl->irq, flags);
+		xpv_event_end(ctl->irq, useful);
 }
 
 static bool answered(struct xpv_netfront_ctl *ctl, const struct xpv_net_ctlreq *req, u32 *data,
@@ -38,7 +40,7 @@ static bool answered(struct xpv_netfront_ctl *ctl, const struct xpv_net_ctlreq *
 	if (*err != -EAGAIN || READ_ONCE(ctl->leaving))
 		return true;
 	/* An event so far is of an earlier answer, seen before it came; or of nothing at all. */
-	give_eoi(ctl, XEN_EOI_FLAG_SPURIOUS);
+	give_eoi(ctl, false);
 	return false;
 }
 
@@ -63,7 +65,7 @@ int xpv_netfront_ask_ctl(struct xpv_netfront *np, u16 type, u32 a, u32 b, u32 c,
 	lockdep_assert_held(&ctl->lock);
 	if (!ctl->up)
 		return -ENOTCONN;
-	give_eoi(ctl, 0);
+	give_eoi(ctl, true);
 	xpv_front_rearm(&ctl->ring, 1);
 	memcpy(xpv_front_next(&ctl->ring), &req, sizeof(req));
 	if (xpv_front_publish(&ctl->ring))
