@@ -213,11 +213,11 @@ net_payload() { # VIF
 # The load has a server of its own: one that lost its client stays busy.
 declare -A net_server=()
 who=guest
-net_job() { # NET
+net_job() { # NET [RATE]
 	net_server_stop
 	timeout -k 1 $load_limit iperf3 -s -1 -B "10.0.$1.1" -p 5202 >/dev/null 2>&1 3>&- &
 	net_server[$who]=$!
-	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b 5M -t $load_limit"
+	guest_load net "iperf3 -c 10.0.$1.1 -p 5202 -b ${2:-5M} -t $load_limit"
 }
 
 net_server_stop() {

@@ -27,7 +27,7 @@ rogue_begin() {
 	# From here on its log is cleared between attacks.
 	guest_log_clean || return
 	bystander_start || return
-	guest_load steady "$(verified_job)" && net_job 0 || return
+	guest_load steady "$(verified_job)" && slow_stream 0 || return
 	# The guest's kernel is to leave new devices alone.
 	guest 'cd /lib/modules && for m in xen-gntalloc xen-evtchn; do for f in $(cat $m.order); do insmod $f || exit; done; done
 		echo 0 >/sys/bus/xen/drivers_autoprobe' || { echo "the guest cannot run a rogue"; return 1; }
