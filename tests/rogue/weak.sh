@@ -24,12 +24,12 @@ weaken() {
 noticed() {
 	local tree=$1 name=rogue-${2//\//-} kind=rogue-$(dirname "$2" | tr / -) pair=pv:xpv:xpv why
 	case $2 in back/*) pair=pv:xpv:linux ;; esac
-	LAB_PAIRS=$pair LAB_TESTS="rogue-begin rogue-front-attach $name $kind-honest $kind-headers $kind-left-out $kind-put-off $kind-unnoticed $kind-modest" \
+	LAB_PAIRS=$pair LAB_TESTS="rogue-begin rogue-front-attach rogue-load $name $kind-honest $kind-headers $kind-left-out $kind-put-off $kind-unnoticed $kind-modest" \
 		"$tree/tests/lab/check.sh" >"$tree/said" 2>&1 || true
 	why=$(grep -m 1 -E "^fail lab/$pair(/$name|/rogue-|  *dom0 stopped)" "$tree/said") || return
 	case $why in
 	*'dom0 stopped'*) grep -qaE "Kernel panic|Oops|BUG" "$tree"/build/lab/check-*/console.log ;;
-	*rogue-begin* | *rogue-front-attach* | *-honest*) return 1 ;;
+	*rogue-begin* | *rogue-front-attach* | *rogue-load* | *-honest*) return 1 ;;
 	esac && note "${why#fail }"
 }
 

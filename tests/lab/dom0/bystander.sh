@@ -25,8 +25,10 @@ bystander_start() {
 	: >$lab/out/guest/guest-bystander.log
 	patient create_guest bystander >>$lab/out/xl.log 2>&1 || { tail -n 3 $lab/out/xl.log; echo "no bystander"; return 1; }
 	bystander=$(xl domid bystander)
-	beside bring_up 2 && beside guest_load steady "$(verified_job)" && beside slow_stream 2
+	beside bring_up 2
 }
+
+bystander_load() { beside guest_load steady "$(verified_job)" && beside slow_stream 2; }
 
 # What it finds wrong.
 bystander_works() {

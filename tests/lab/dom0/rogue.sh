@@ -27,11 +27,13 @@ rogue_begin() {
 	# From here on its log is cleared between attacks.
 	guest_log_clean || return
 	bystander_start || return
-	guest_load steady "$(verified_job)" && slow_stream 0 || return
 	# The guest's kernel is to leave new devices alone.
 	guest 'cd /lib/modules && for m in xen-gntalloc xen-evtchn; do for f in $(cat $m.order); do insmod $f || exit; done; done
 		echo 0 >/sys/bus/xen/drivers_autoprobe' || { echo "the guest cannot run a rogue"; return 1; }
 }
+
+# From here on CPUs are short, and the toolstack's scripts have 40 s.
+rogue_load() { guest_load steady "$(verified_job)" && slow_stream 0 && bystander_load; }
 
 rogue_end() {
 	guest_load_stop steady || { echo "fio on xvdb hangs"; return 1; }
@@ -301,6 +303,7 @@ rogue_noise() {
 attack_backends() {
 	local noise
 	verdict rogue-front-attach rogue_attach
+	verdict rogue-load rogue_load
 	rogue_noise &
 	noise=$!
 	rogue_front vbd 51760
@@ -333,6 +336,7 @@ victims_down() { guest 'kill $(cat /tmp/up.pid)'; }
 
 attack_frontends() {
 	guest 'echo 1 >/sys/bus/xen/drivers_autoprobe'
+	verdict rogue-load rogue_load
 	victims_up
 	rogue_back vbd $(((1 << 28) + (4 << 8))) 256
 	rogue_back vif 16 1
