@@ -4,8 +4,8 @@
  * queue. What is not mapped is copied by its grant, and mapped for the next time; so nothing here fails.
  * A page is looked for each time it is used, and nobody holds on to it: it may be given up by any call.
  *
- * The kernel is never shown these pages as buffers, registered or of a request: in a PV dom0 it loses count of what
- * it has pinned when they are unmapped, as they are when a process is killed (Linux 6.12: WARNINGs of
+ * The kernel is never shown these pages as buffers: in a PV dom0 it loses count of what is pinned while it is
+ * unmapped, as all is when a process is killed (seen with registered ones on Linux 6.12: WARNINGs of
  * free_zone_device_folio() and of gntdev's __unmap_grant_pages_done()).
  *
  * Time is in seconds of a clock that never goes back. All but init and destroy are the worker's.

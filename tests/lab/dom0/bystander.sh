@@ -13,7 +13,7 @@ beside() {
 	"$@"
 }
 
-# What those have to do who are not to notice, without taking the CPUs: when these are short, a guest's xenwatch
+# What those have to do who are not to notice, without taking the CPUs: when those are short, a guest's xenwatch
 # needs 100 ms for each change of a state.
 verified_job() { echo "$(steady_job xvdb) --bsrange=4k-64k --rate_iops=10"; }
 slow_stream() { net_job "$1" 2M; }
