@@ -17,7 +17,7 @@ THREADS := -O1 -g -fsanitize=thread -Wno-tsan
 ring := $(filter-out ring/module.c,$(wildcard ring/*.c))
 headers := $(wildcard include/xpv/*.h ring/os/user/*.h tests/fake/*.h tests/unit/*.h userspace-backend/*.h)
 units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
-daemon_units := vdev config control blkctl block_xpv xentop notify arena kept handshake blkd blkd_store blkd_killed blkd_many blkd_nbd blkd_access blkd_xenbus blkd_leave
+daemon_units := vdev config control blkctl block_xpv xentop notify arena kept handshake blkd blkd_store blkd_killed blkd_many blkd_nbd blkd_open blkd_access blkd_xenbus blkd_leave
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c kept.c loop.c nbd.c queue.c request.c \
 	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c cache.c check.c copy.c rate.c ring.c)
@@ -119,7 +119,7 @@ $(O)/unit/test_xentop: of := userspace-backend/xentop.c
 $(O)/unit/test_notify: of := userspace-backend/notify.c
 $(O)/unit/test_arena: of := userspace-backend/arena.c
 $(O)/unit/test_blkd_store: of := $(addprefix userspace-backend/,store_512.c store_fault.c store_file.c) $(URING)
-$(addprefix $(O)/unit/test_, kept blkd blkd_killed blkd_many blkd_nbd): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
+$(addprefix $(O)/unit/test_, kept blkd blkd_killed blkd_many blkd_nbd blkd_open): of := $(blkd_core) $(alone) tests/fake/load.c $(URING) -lnbd
 $(addprefix $(O)/, unit/test_blkd_access unit/test_blkd_xenbus unit/test_blkd_leave unit/test_handshake stress/blkd_access-tsan): of := $(blkd_core) \
 	$(addprefix userspace-backend/,access.c adopt.c xenbus.c handshake.c node.c) \
 	ring/state.c tests/fake/fake_store.c tests/fake/toolstack.c $(loop) $(URING) -lnbd

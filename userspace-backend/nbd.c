@@ -92,6 +92,8 @@ static int issue(struct conn *c, struct job *job)
 	case IO_DISCARD:
 		cookie = nbd_aio_trim(c->handle, job->piece, job->offset, done, 0);
 		break;
+	case IO_WRITE_FUA:	/* which the store has not */
+		break;
 	}
 	if (cookie >= 0)
 		return 0;

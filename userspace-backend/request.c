@@ -301,11 +301,14 @@ static void stored(struct io *io, int err);
 
 /*
  * What the store is to do for @r in its present stage; -1: it is done. A flush is followed by the data it
- * brings, if any, a barrier's data by another flush.
+ * brings, if any, a barrier's data by another flush, where the store can't write them to the medium at once.
+ *
+ * The stages are not linked in the kernel: io_uring begins what is linked to an fsync also when that has failed,
+ * and then what a barrier brings would be on the medium without what came before it.
  */
 static int step(const struct request *r)
 {
-	bool brings = r->entry->req.nr_segs;
+	bool brings = r->entry->req.nr_segs, fua = r->q->disk->store.fua;
 
 	switch (r->entry->req.op) {
 	case XPV_BLK_READ:
@@ -317,7 +320,9 @@ static int step(const struct request *r)
 	case XPV_BLK_FLUSH:
 		return !r->stage ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
 	default:
-		return !r->stage || (r->stage == 2 && brings) ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
+		if (r->stage == 1 && brings)
+			return fua ? IO_WRITE_FUA : IO_WRITE;
+		return !r->stage || (r->stage == 2 && brings && !fua) ? IO_FLUSH : -1;
 	}
 }
 

@@ -43,6 +43,7 @@ enum io_op {
 	IO_WRITE,
 	IO_FLUSH,		/* what was done before is on the medium when this is done */
 	IO_DISCARD,		/* reads as zeroes or as before, and is no longer kept */
+	IO_WRITE_FUA,		/* on the medium when it is done; of stores that have it */
 };
 
 /*
@@ -87,6 +88,7 @@ struct store {
 	/* Found by open; the first two again by measure: */
 	u64 bytes;
 	bool flush;		/* has a cache to flush */
+	bool fua;		/* has IO_WRITE_FUA */
 	u32 sector;		/* bytes; offsets and lengths are multiples */
 	u32 physical;		/* bytes; multiples of this are not read before they are written */
 	u32 discard;		/* bytes of the unit that is given back; 0: none is */

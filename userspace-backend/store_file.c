@@ -221,6 +221,7 @@ static int file_open(struct store *s, const char *path, char *why)
 		goto err_close;
 	}
 	s->flush = true;
+	s->fua = true;
 	s->data = file;
 	err = measure(s);
 	if (err) {
@@ -285,6 +286,9 @@ static void move(struct lane *lane, struct io *io)
 		io_uring_prep_read(sqe, fd, io->buf, n, io->offset);
 	else
 		io_uring_prep_write(sqe, fd, io->buf, n, io->offset);
+	/* Not by an fsync linked to it: that is as much work as one that isn't. */
+	if (unlikely(io->op == IO_WRITE_FUA))
+		sqe->rw_flags = RWF_DSYNC;
 	io->ev.fn = moved;
 }
 
@@ -457,6 +461,7 @@ static void submit(void *arg, struct io *io)
 		}
 		/* fallthrough */
 	case IO_READ:
+	case IO_WRITE_FUA:
 		io->cookie = 0;
 		move(lane, io);
 		break;

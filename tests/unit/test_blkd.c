@@ -179,6 +179,31 @@ static void barriers_keep_order(void **state)
 	end();
 }
 
+/* What could not be flushed before it keeps data from being written; a barrier's have to be flushed as well. */
+static void data_wait_for_what_was_before(void **state)
+{
+	static const struct { u8 op; u32 nth; s16 status; bool written; } asked[] = {
+		{ XPV_BLK_FLUSH, 1, XPV_BLK_ERROR, false }, { XPV_BLK_FLUSH, 2, XPV_BLK_OK, true },
+		{ XPV_BLK_BARRIER, 1, XPV_BLK_ERROR, false }, { XPV_BLK_BARRIER, 2, XPV_BLK_ERROR, true },
+	};
+	char target[96];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(asked); i++) {
+		struct xpv_blk_req req = request(asked[i].op, 64, DATA, 0, 7);
+
+		snprintf(target, sizeof(target), "fault:op=flush,nth=%u,error=5:%s", asked[i].nth, image);
+		begin(target, 1, 1, XPV_BLK_X86_64);
+		memset(loop_page(DATA), (int)i + 1, 4096);
+		assert_int_equal(status_of(&front[0], &req), asked[i].status);
+		if (asked[i].written)
+			memset(model + 64 * 512, (int)i + 1, 4096);
+		check_image();
+		end();
+	}
+}
+
 static u64 cpu_ms(void)
 {
 	struct timespec t;
@@ -491,63 +516,6 @@ static void long_discards_count(void **state)
 	end();
 }
 
-static void targets_that_are_none(void **state)
-{
-	static const char *const bad[] = { "", "nonsense", "nonsense:/x", "null:", "null:12x", "/nonexistent/file", "file:/dev/null" };
-	char why[STORE_WHY];
-	u32 i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct store s = { 0 };
-
-		assert_true(store_open(&s, bad[i], why) < 0);
-		assert_true(why[0]);
-		assert_null(s.ops);
-	}
-}
-
-static void one_writer(void **state)
-{
-	struct store a = { 0 }, b = { 0 };
-	char why[STORE_WHY];
-
-	(void)state;
-	assert_int_equal(store_open(&a, image, why), 0);
-	assert_int_equal(store_open(&b, image, why), -EAGAIN);
-	store_close(&a);
-	a.readonly = b.readonly = true;
-	assert_int_equal(store_open(&a, image, why), 0);
-	assert_int_equal(store_open(&b, image, why), 0);
-	store_close(&a);
-	store_close(&b);
-}
-
-/* Else a device that can't say beforehand whether it has to wait would do nothing. */
-static void files_may_wait(void **state)
-{
-	struct store s = { 0 };
-	char why[STORE_WHY], name[64], to[80];
-	int fd, found = 0;
-
-	(void)state;
-	assert_int_equal(store_open(&s, image, why), 0);
-	for (fd = 0; fd < 256; fd++) {
-		ssize_t n;
-
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-		n = readlink(name, to, sizeof(to) - 1);
-		to[n > 0 ? n : 0] = 0;
-		if (strcmp(to, image))
-			continue;
-		found++;
-		assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
-		assert_true(fcntl(fd, F_GETFL) & O_NOATIME);
-	}
-	assert_int_equal(found, 1);
-	store_close(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +526,7 @@ int main(void)
 		cmocka_unit_test_setup(flush_and_discard, fresh_image),
 		cmocka_unit_test_setup(floods_are_answered, fresh_image),
 		cmocka_unit_test_setup(barriers_keep_order, fresh_image),
+		cmocka_unit_test_setup(data_wait_for_what_was_before, fresh_image),
 		cmocka_unit_test_setup(who_waits_sleeps, fresh_image),
 		cmocka_unit_test_setup(block_device, fresh_image),
 		cmocka_unit_test_setup(small_sectors, fresh_image),
@@ -568,9 +537,6 @@ int main(void)
 		cmocka_unit_test_setup(store_errors_are_told, fresh_image),
 		cmocka_unit_test_setup(faults_are_as_asked, fresh_image),
 		cmocka_unit_test_setup(long_discards_count, fresh_image),
-		cmocka_unit_test_setup(targets_that_are_none, fresh_image),
-		cmocka_unit_test_setup(one_writer, fresh_image),
-		cmocka_unit_test_setup(files_may_wait, fresh_image),
 	};
 	int failed;
 

@@ -408,6 +408,44 @@ static void holes_are_made_one_by_one(void **state)
 	unlink(path);
 }
 
+/* Also what is left of one, or has to be tried again; what is only to be written is not. */
+static void fua_writes_are_on_the_medium(void **state)
+{
+	static u8 data[8192] __attribute__((aligned(4096)));
+	static const int results_of[] = { 512, -EAGAIN, sizeof(data) - 512 };
+	char path[] = "/tmp/xpv-fua.XXXXXX";
+	struct io io = { .op = IO_WRITE_FUA, .registered = -1, .bytes = sizeof(data), .buf = data, .done = done };
+	struct store s;
+	int fd = mkstemp(path);
+	void *lane;
+	u32 i;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	open_it(&s, &store_file, path);
+	assert_true(s.fua);
+	lane = s.ops->attach(&s, NULL);
+	s.ops->submit(lane, &io);
+	for (i = 0; i < ARRAY_SIZE(results_of); i++) {
+		assert_int_equal(nr_done, 0);
+		assert_int_equal(nr_sqes, i + 1);
+		assert_int_equal(sqes[i].opcode, IORING_OP_WRITE);
+		assert_int_equal(sqes[i].off, i ? 512 : 0);
+		assert_int_equal(sqes[i].rw_flags, RWF_DSYNC);
+		events[i]->fn(events[i], results_of[i], 0);
+	}
+	assert_int_equal(nr_done, 1);
+	assert_int_equal(results[0], 0);
+	io = (struct io){ .op = IO_WRITE, .registered = -1, .bytes = sizeof(data), .buf = data, .done = done };
+	s.ops->submit(lane, &io);
+	assert_int_equal(sqes[nr_sqes - 1].rw_flags, 0);
+	s.ops->detach(lane);
+	s.ops->close(&s);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup(all_queues_learn_how_to_discard, setup),
 		cmocka_unit_test_setup(discards_are_cut_short, setup),
 		cmocka_unit_test_setup(holes_hide_no_sectors, setup),
+		cmocka_unit_test_setup(fua_writes_are_on_the_medium, setup),
 		cmocka_unit_test_setup(zeroes_fill_no_holes, setup),
 		cmocka_unit_test_setup(holes_are_made_one_by_one, setup),
 	};
