@@ -11,6 +11,8 @@
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	4096u
 #define SPARES		4u	/* arenas kept for the next queue that has something to do */
+#define TRIM_S		2u	/* in which none has needed those beyond, at least half of it */
+#define NEVER		(~0ull)
 #define LEAVINGS	4u	/* arenas, at most, that the kernel has yet to let go of */
 #define IO_THREADS	1024u	/* of the kernel's, for requests that wait in it: a store that hangs takes many */
 #define PORTS		64u	/* events read at once */
@@ -122,10 +124,14 @@ struct arena *worker_get_arena(struct worker *w)
 		return make_arena(w);
 	w->spare = a->next;
 	w->spares--;
+	if (w->spares < w->spares_least)
+		w->spares_least = w->spares;
+	if (w->surplus > w->spares_least)
+		w->surplus = w->spares_least;
 	return a;
 }
 
-static void put_spare(struct worker *w, struct arena *a)
+void worker_put_arena(struct worker *w, struct arena *a)
 {
 	a->next = w->spare;
 	w->spare = a;
@@ -138,19 +144,27 @@ static void put_spare(struct worker *w, struct arena *a)
  */
 static void trim(struct worker *w)
 {
-	while (w->spares > SPARES && w->leavings < LEAVINGS) {
+	while (w->surplus && w->spares > SPARES && w->leavings < LEAVINGS) {
 		struct arena *a = worker_get_arena(w);
 
-		if (free_arena(w, a))
+		if (free_arena(w, a)) {
+			w->surplus--;
 			continue;
-		put_spare(w, a);
-		return;
+		}
+		worker_put_arena(w, a);
+		w->surplus = 0;
 	}
 }
 
-void worker_put_arena(struct worker *w, struct arena *a)
+/*
+ * Those that nobody has needed since the last time are given up: to make one takes as long as many requests do,
+ * and others wait for it.
+ */
+static void look_at_spares(struct worker *w, u64 second)
 {
-	put_spare(w, a);
+	w->surplus = w->spares_least;
+	w->spares_least = w->spares;
+	w->trimmed = second;
 	trim(w);
 }
 
@@ -272,29 +286,21 @@ void worker_keeps(struct worker *w)
 	w->keeps = true;
 }
 
-/*
- * Seconds until the next look at them, half of the time that they may go unused after the last one; -1: there
- * is none. The setting may change at any time.
- */
-static int until_age(const struct worker *w, u64 second)
+/* When to look at them: half of the time that they may go unused after the last look. The setting may change at any time. */
+static u64 age_at(const struct worker *w)
 {
 	unsigned int unused = READ_ONCE(config.persistent_unused_s);
-	u64 at = w->aged + unused / 2 + 1;
 
-	if (!w->keeps || !unused)
-		return -1;
-	return at > second ? (int)(at - second) : 0;
+	return w->keeps && unused ? w->aged + unused / 2 + 1 : NEVER;
 }
 
 /* Give up some of those that have gone unused for too long. When nothing is left, nobody looks any more. */
-static void age(struct worker *w)
+static void age(struct worker *w, u64 second)
 {
-	u64 second = coarse_ns() / 1000000000u, unused = READ_ONCE(config.persistent_unused_s);
+	u64 unused = READ_ONCE(config.persistent_unused_s);
 	bool any = false, more = false;
 	struct queue *q;
 
-	if (likely(until_age(w, second)))
-		return;
 	for (q = w->queues; q; q = q->next) {
 		more |= kept_age(&q->kept, second > unused ? second - unused : 0);
 		any |= q->kept.pages;
@@ -304,6 +310,33 @@ static void age(struct worker *w)
 	/* The rest after a turn for everybody. */
 	if (!more)
 		w->aged = second;
+}
+
+/* --- what may be given back, when its time comes --- */
+
+static u64 trim_at(const struct worker *w)
+{
+	return w->spares > SPARES ? w->trimmed + TRIM_S : NEVER;
+}
+
+/* Seconds until then; -1: nothing is to come. */
+static int until_due(const struct worker *w, u64 second)
+{
+	u64 at = age_at(w) < trim_at(w) ? age_at(w) : trim_at(w);
+
+	if (at == NEVER)
+		return -1;
+	return at > second ? (int)(at - second) : 0;
+}
+
+static void give_back(struct worker *w)
+{
+	u64 second = coarse_ns() / 1000000000u;
+
+	if (age_at(w) <= second)
+		age(w, second);
+	if (trim_at(w) <= second)
+		look_at_spares(w, second);
 }
 
 /* --- what wakes the worker --- */
@@ -415,7 +448,7 @@ static void sleep_idle(struct worker *w)
 		{ .fd = channels_fd(w->channels), .events = POLLIN },
 		{ .fd = w->call_fd, .events = POLLIN },
 	};
-	int seconds = until_age(w, coarse_ns() / 1000000000u);
+	int seconds = until_due(w, coarse_ns() / 1000000000u);
 
 	io_uring_submit(&w->ring);
 	poll(fds, WATCHES, seconds < 0 ? -1 : seconds * 1000);
@@ -425,7 +458,7 @@ static void sleep_idle(struct worker *w)
 /* A request may be stuck for longer than others' pages are to be kept. */
 static void sleep_busy(struct worker *w)
 {
-	int seconds = until_age(w, coarse_ns() / 1000000000u);
+	int seconds = until_due(w, coarse_ns() / 1000000000u);
 	struct __kernel_timespec most = { .tv_sec = seconds };
 	struct io_uring_cqe *cqe;
 
@@ -449,8 +482,8 @@ static void serve(struct worker *w)
 		else if (io_uring_sq_ready(&w->ring) || completed(w))
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
-		if (w->keeps)
-			age(w);
+		if (w->keeps || w->spares > SPARES)
+			give_back(w);
 		if (unlikely(w->poll.idle) && w->ready)
 			xpv_poll_work(&w->poll, now_ns(), poll_time());
 	}

@@ -60,6 +60,9 @@ struct worker {
 	/* Memory to pass requests through. */
 	struct arena *spare, *leaving;	/* for the next queue; given up, but the kernel still has it */
 	unsigned int spares, leavings;
+	unsigned int surplus;		/* of the spares: to be given up */
+	unsigned int spares_least;	/* since the second of the last look whether there are too many */
+	u64 trimmed;
 	u8 arena_used[WORKER_ARENAS];
 
 	/* The copies of a turn, and whose each is. */

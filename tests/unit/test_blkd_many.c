@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -154,6 +155,33 @@ static void use_memory(void)
 		memset(loop_page(DATA + i * 8), 0, 8 * XPV_PAGE_SIZE);
 }
 
+/* Each time all have something to do, they have the memory that they had the last time. */
+static void memory_stays_where_it_is_needed(void **state)
+{
+	struct rusage before, after;
+	u32 i, round, n = 24;
+
+	(void)state;
+	loop_reset();
+	config.workers = 1;
+	assert_int_equal(disks_start(), 0);
+	for (i = 0; i < n; i++)
+		connect_one(i, image, NULL);
+	for (round = 0; round < 60; round++) {
+		if (round == 10)
+			getrusage(RUSAGE_SELF, &before);
+		for (i = 0; i < n; i++)
+			ask(i);
+		for (i = 0; i < n; i++)
+			take(i);
+	}
+	getrusage(RUSAGE_SELF, &after);
+	print_message("# %ld pages were made in 50 rounds\n", after.ru_minflt - before.ru_minflt);
+	assert_in_range(after.ru_minflt - before.ru_minflt, 0, 10 * ARENA_PAGES);
+	disconnect_all(n);
+	config.workers = 2;
+}
+
 static void idle_disks_cost_little(void **state)
 {
 	u64 first, all, slept;
@@ -174,10 +202,7 @@ static void idle_disks_cost_little(void **state)
 		ask(i);
 	for (i = 0; i < MANY; i++)
 		take(i);
-	/* What they were asked for has been answered, and then memory is given back. */
-	poll(NULL, 0, 300);
-	all = memory("VmRSS");
-	/* Threads of the kernel's that had something to do end some seconds later. */
+	/* What they were asked for has been answered. Memory is given back, and threads of the kernel's end, some seconds later. */
 	for (i = 0; i < 5; i++) {
 		slept = sleeps();
 		poll(NULL, 0, 2000);
@@ -187,6 +212,7 @@ static void idle_disks_cost_little(void **state)
 	}
 	assert_int_equal(slept, 0);
 	assert_true(idle());
+	all = memory("VmRSS");
 	print_message("# %llu KiB for each further disk\n", (unsigned long long)(all - first) / (MANY - 1));
 	assert_in_range(all - first, 0, (MANY - 1) * 4096);
 	disconnect_all(MANY);
@@ -298,6 +324,7 @@ static void one_is_stuck(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(memory_stays_where_it_is_needed, fresh_image),
 		cmocka_unit_test_setup(idle_disks_cost_little, fresh_image),
 		cmocka_unit_test_setup(one_is_stuck, fresh_image),
 	};
