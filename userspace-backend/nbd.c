@@ -57,8 +57,10 @@ static int answered(void *data, int *error)
 		job->left -= job->piece;
 		job->due = now_ns() + nbd->timeout;
 	}
-	if (*error == ESHUTDOWN)
+	if (*error == ESHUTDOWN) {
 		c->state = CONN_LEAVING;
+		c->shut = true;
+	}
 	if ((!*error && job->left) || *error == ENOTCONN || *error == ESHUTDOWN)
 		TAILQ_INSERT_HEAD(&nbd->waiting, job, link);
 	else
@@ -162,7 +164,7 @@ static void broken(struct conn *c, const char *why)
 	struct nbd *nbd = c->nbd;
 
 	if (!c->told)
-		log_warning("%s: %s: %s; %u requests in flight, trying again", nbd->who, nbd->uri, why, c->load);
+		log_warning("%s: %s: %s; trying again", nbd->who, nbd->uri, why);
 	c->told = true;
 	if (c == nbd->conn)
 		tell(nbd, NULL, -EIO, why);
@@ -251,6 +253,7 @@ static void come_up(struct conn *c)
 	}
 	c->state = CONN_UP;
 	c->since = now_ns();
+	c->shut = false;
 	if (c->told)
 		log_info("%s: %s: connected again", nbd->who, nbd->uri);
 	c->told = false;
@@ -284,7 +287,8 @@ static void look_at(struct conn *c)
 	} else if (c->state == CONN_LEAVING && !c->load) {
 		nbd_aio_disconnect(c->handle, 0);
 		drop(c);
-		c->again = 0;
+		if (!c->shut)
+			c->again = 0;
 	}
 }
 

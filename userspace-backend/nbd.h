@@ -50,6 +50,7 @@ struct conn {
 	u64 again;		/* ns: when to try to connect, or to give that up */
 	u64 pause;		/* ns: after a try that failed, or did not hold */
 	u64 since;		/* ns: when it came up; 0: it has not */
+	bool shut;		/* the server wants it to end, and may want the same of the next one */
 	bool told;		/* of its being down */
 };
 

@@ -162,6 +162,8 @@ static void count(struct disk_stats *s, const struct xpv_blk_req *req)
 	case XPV_BLK_FLUSH:
 	case XPV_BLK_BARRIER:
 		stat_add(&s->flushes, 1);
+		if (req->nr_segs)
+			stat_add(&s->write_sectors, req->nr_sectors);
 		break;
 	case XPV_BLK_DISCARD:
 		stat_add(&s->discards, 1);
@@ -341,13 +343,13 @@ static void submit(struct request *r, enum io_op op)
 	r->q->disk->store.ops->submit(r->q->lane, io);
 }
 
-/* The store does not do what it said it could: nor do we offer it any more. */
-static void take_back(const struct request *r)
+/* Whether the store does not do what it said it could: nor do we offer it any more. */
+static bool take_back(const struct request *r, int err)
 {
-	if (r->entry->req.op == XPV_BLK_FLUSH || r->entry->req.op == XPV_BLK_BARRIER)
-		disk_tell(r->q->disk, DISK_NO_FLUSH);
-	else if (r->entry->req.op == XPV_BLK_DISCARD)
-		disk_tell(r->q->disk, DISK_NO_DISCARD);
+	if (err != -EOPNOTSUPP || (r->io.op != IO_FLUSH && r->io.op != IO_DISCARD))
+		return false;
+	disk_tell(r->q->disk, r->io.op == IO_FLUSH ? DISK_NO_FLUSH : DISK_NO_DISCARD);
+	return true;
 }
 
 /* The guest is told of each, the administrator of one in a while. */
@@ -360,7 +362,8 @@ static void report(const struct request *r, int err)
 	pthread_mutex_lock(&d->failed_lock);
 	tell = now - d->failed.at > FAILED_NS;
 	if (tell)
-		d->failed = (struct disk_failed){ now, err, r->entry->req.op, r->entry->req.sector };
+		d->failed = (struct disk_failed){ now, err, r->entry->req.op,
+						  r->io.op == IO_FLUSH ? 0 : r->entry->req.sector };
 	pthread_mutex_unlock(&d->failed_lock);
 	if (tell)
 		disk_tell(d, DISK_FAILED);
@@ -372,9 +375,7 @@ static void stored(struct io *io, int err)
 	struct queue *q = r->q;
 	int next;
 
-	if (unlikely(err == -EOPNOTSUPP))
-		take_back(r);
-	else if (unlikely(err))
+	if (unlikely(err) && !take_back(r, err))
 		report(r, err);
 	r->stage++;
 	next = err ? -1 : step(r);

@@ -85,7 +85,7 @@ struct store {
 	bool readonly;
 	bool holes;		/* what is allocated may be given up */
 
-	/* Found by open; the first two again by measure: */
+	/* Found by open; the first again by measure: */
 	u64 bytes;
 	bool flush;		/* has a cache to flush */
 	bool fua;		/* has IO_WRITE_FUA */

@@ -114,6 +114,7 @@ static int fault_open(struct store *s, const char *target, char *why)
 	f->inner.readonly = s->readonly;
 	s->bytes = f->inner.bytes;
 	s->flush = f->inner.flush;
+	s->fua = f->inner.fua;
 	s->sector = f->inner.sector;
 	s->physical = f->inner.physical;
 	s->discard = f->inner.discard;
@@ -201,7 +202,7 @@ static void carry_out(struct lane *lane, struct io *io)
 {
 	const struct fault *f = lane->fault;
 
-	if (f->part && (io->op == IO_READ || io->op == IO_WRITE))
+	if (f->part && (io->op == IO_READ || io->op == IO_WRITE || io->op == IO_WRITE_FUA))
 		move_half(lane, io);
 	else if (f->error)
 		io->done(io, -(int)f->error);
@@ -236,8 +237,9 @@ static void fault_submit(void *arg, struct io *io)
 {
 	struct lane *lane = arg;
 	struct fault *f = lane->fault;
+	enum io_op op = io->op == IO_WRITE_FUA ? IO_WRITE : io->op;
 
-	if ((f->op && f->op != (unsigned long)io->op + 1) || ++lane->n % f->every || (f->nth && lane->n != f->nth))
+	if ((f->op && f->op != (unsigned long)op + 1) || ++lane->n % f->every || (f->nth && lane->n != f->nth))
 		f->inner.ops->submit(lane->inner, io);
 	else if (f->stuck || f->delay)
 		hold(lane, io, f->stuck ? STUCK_MS : f->delay);
