@@ -32,12 +32,12 @@ static void put(const char *name, const char *text)
 /* In the directory of its own that everything here is in. */
 static void make_programs(void)
 {
-	put("xenstore-read", "cat \"$(echo \"$1\" | tr / _)\"\n");
-	put("xenstore-write", "[ ! -e readonly ] || exit 1\necho \"write $*\" >>log\n");
+	put("xenstore-read", "[ \"$1\" = -R ] && cat \"$(echo \"$2\" | tr / _)\"\n");
+	put("xenstore-write", "[ ! -e readonly ] || exit 1\n[ \"$1\" != -- ] || shift\necho \"write $*\" >>log\n");
 	put("xenstore-rm", "echo \"rm $*\" >>log\n");
 	put("xpv-blkctl", "echo \"ctl $*\" >>log\n[ ! -e away ] || exit 3\n"
 	    "! grep -qx \"$3\" refused || { echo \"xpv-blkctl: no\"; exit 1; }\n");
-	put("qemu-nbd", "echo nbd >>log\nwhile [ -e serves ]; do sleep 0.1; done\n"
+	put("qemu-nbd", "printf '%s\\n' \"nbd $*\" >>log\n[ ! -e cached ] || [ \"${5-}\" = writeback ] || exit 1\nwhile [ -e serves ]; do sleep 0.1; done\n"
 	    "[ ! -e broken ] || { echo 'it is broken'; exit 1; }\n");
 	shell("for p in xenstore-read xenstore-write xenstore-rm xpv-blkctl qemu-nbd; do"
 	      "	sed -i '1i #!/bin/sh' $p && chmod +x $p || exit; "
@@ -48,7 +48,7 @@ static void make_programs(void)
 static int setup(void **state)
 {
 	(void)state;
-	shell("rm -f log readonly broken refused away serves conf _* backend* && : >refused");
+	shell("rm -f log readonly broken cached refused away serves conf _* backend* && : >refused");
 	put("backend_vbd3_7_51712_params", "aio:/image");
 	put("backend_vbd3_7_51712_mode", "w");
 	put("_local_domain_7_vm", "/vm/x");
@@ -84,6 +84,32 @@ static void it_is_opened(void **state)
 	assert_false(logged("ctl .* close"));
 	assert_int_equal(call("remove"), 0);
 	assert_true(logged("ctl --socket /run/xpv-blkd/control close " NODE "$"));
+}
+
+/* By its name as it is, which options are not to be mistaken for; past the page cache where that can be. */
+static void the_server_has_the_target(void **state)
+{
+	static const struct { const char *target, *options; } asked[] = {
+		{ "file:/a,b \xc3\xa4\\c", "--cache none --image-opts -- driver=raw,file.driver=file,file.locking=off,file.filename=/a,,b \xc3\xa4\\\\c$" },
+		{ "nbd://host/x", "--cache none --format raw -- nbd://host/x$" },
+		{ "512:/a", "--cache none --image-opts -- driver=raw,file.driver=file,file.locking=off,file.filename=/a$" },
+	};
+	char line[256];
+	uint32_t i;
+
+	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		setup(state);
+		snprintf(line, sizeof(line), "printf '%%s\n' '%s' >backend_vbd3_7_51712_params", asked[i].target);
+		shell(line);
+		assert_int_equal(call("add"), 0);
+		snprintf(line, sizeof(line), "nbd .*%s", asked[i].options);
+		assert_true(logged(line));
+		assert_false(logged("nbd .*writeback"));
+	}
+	setup(state);
+	put("cached", "yes\n");
+	assert_int_equal(call("add"), 0);
+	assert_true(logged("nbd .* --cache writeback "));
 }
 
 /* Whatever it was that failed: libxl calls nobody to take it away again. */
@@ -150,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(it_is_opened, setup),
+		cmocka_unit_test_setup(the_server_has_the_target, setup),
 		cmocka_unit_test_setup(what_failed_is_closed, setup),
 		cmocka_unit_test_setup(nobody_answers, setup),
 		cmocka_unit_test_setup(attached_to_a_guest_that_runs, setup),
