@@ -20,7 +20,7 @@ units := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 daemon_units := vdev config control blkctl block_xpv xentop notify arena kept handshake blkd blkd_store blkd_killed blkd_many blkd_nbd blkd_open blkd_access blkd_xenbus blkd_leave
 # The daemon without Xen and without its main loop: as tests drive it, with what the ring needs.
 blkd_core := $(addprefix userspace-backend/, arena.c disk.c errand.c journal.c kept.c loop.c nbd.c queue.c request.c \
-	store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c cache.c check.c copy.c rate.c ring.c)
+	spare.c store.c store_512.c store_fault.c store_file.c store_nbd.c store_null.c worker.c) $(addprefix ring/, blkif.c cache.c check.c copy.c rate.c ring.c)
 loop := tests/fake/loop.c tests/fake/front.c
 alone := tests/fake/alone.c $(loop)
 # Static: their versions would otherwise be those of the machine that builds.
@@ -93,7 +93,7 @@ $(O)/userspace-backend/%.o: userspace-backend/%.c $(headers)
 
 $(O)/xpv-blkd: $(blkd:%.c=$(O)/%.o) $(O)/libxpvring.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(URING) $(INIH) -lnbd -ljson-c -lxenstore -lxengnttab -lxenevtchn -pthread -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(URING) $(INIH) -lnbd -ljson-c -lxenstore -lxengnttab -lxenevtchn -lxentoollog -pthread -o $@
 
 $(O)/xpv-blkctl: $(blkctl:%.c=$(O)/%.o)
 	$(call say,LD,$@)

@@ -58,8 +58,9 @@ void adopt(u16 domid, u32 devid)
 		d->state = XPV_INITIALISING;
 	adopt_limits(d);
 	snprintf(watch, sizeof(watch), "%s/state", d->front);
-	xs_watch(node_store, watch, XENBUS_FRONT);
-	node_write(XBT_NULL, path, "kthread-pid", "%d", getpid());
+	if (!xs_watch(node_store, watch, XENBUS_FRONT))
+		log_error("%s: what its frontend does is not seen: %s: detach it", d->name, strerror(errno));
+	d->marked = node_write(XBT_NULL, path, ADOPT_MARK, "%d", getpid());
 	xentop_add(d);
 	/* To be looked at once more by watched(). */
 	d->dirty = true;

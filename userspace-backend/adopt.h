@@ -6,6 +6,7 @@
 #include "xpv_os.h"
 
 #define ADOPT_KIND	"backend/vbd3"
+#define ADOPT_MARK	"kthread-pid"	/* whose the node is, as the kernel's backends say by the same name */
 #define ADOPT_LIMITS	"xpv-blkd-limits"	/* requests and bytes per second: they outlive us */
 
 /* If there is such a disk and it is ours, it is added, offered to its frontend, and to be looked at. */

@@ -229,7 +229,7 @@ static int detach(int argc, char **argv)
 {
 	if (argc != 1)
 		wrong("detach takes a disk");
-	demand(question("detach", "disk", argv[0]), 0);
+	demand(question("detach", "disk", argv[0]), CLOSE_S);
 	return 0;
 }
 
@@ -279,6 +279,8 @@ static void options(int argc, char **argv)
 			break;
 		case 'w':
 			ctl.watch = optarg ? atof(optarg) : 1;
+			/* A daemon that is restarted comes back. */
+			ctl.persists = true;
 			if (!(ctl.watch >= 0.1 && ctl.watch <= 3600))
 				wrong("--watch takes seconds, from 0.1 to 3600");
 			break;

@@ -152,6 +152,7 @@ struct disk {
 	enum xpv_state state;
 	bool readonly, cdrom, removable, discard_enabled;
 	bool online;		/* the toolstack wants it */
+	bool marked;		/* its node has ADOPT_MARK */
 	bool removed;		/* its node has been: what is there now is another disk's, of the same name */
 	bool dirty;		/* a watch has told of it */
 	bool came;		/* the frontend has gone on since we connected, or tried to */

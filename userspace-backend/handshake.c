@@ -99,7 +99,7 @@ static int read_ring(const char *dir, u32 order, struct ring_info *info)
 static int negotiate(const struct disk *d, struct choice *choice)
 {
 	char *protocol = node_read(d->front, "protocol");
-	int err = xpv_blk_abi(protocol, &choice->abi);
+	int err = protocol || errno == ENOENT ? xpv_blk_abi(protocol, &choice->abi) : -errno;
 
 	free(protocol);
 	if (err)

@@ -255,7 +255,7 @@ int main(int argc, char **argv)
 	if (load(&config) || start())
 		return 1;
 	notify("READY=1");
-	notify_watchdog();
+	notify_watchdog(xenbus_well);
 	log_info("serving, with %u thread%s", disks_workers(), disks_workers() == 1 ? "" : "s");
 	loop_run();
 

@@ -28,18 +28,22 @@ void notify(const char *state)
 	close(fd);
 }
 
+static bool (*is_well)(void);
+
 static void alive(void *arg)
 {
 	(void)arg;
-	notify("WATCHDOG=1");
-	notify_watchdog();
+	if (is_well())
+		notify("WATCHDOG=1");
+	notify_watchdog(is_well);
 }
 
-void notify_watchdog(void)
+void notify_watchdog(bool (*well)(void))
 {
 	const char *us = getenv("WATCHDOG_USEC");
 	unsigned long long n = us ? strtoull(us, NULL, 10) : 0;
 
+	is_well = well;
 	if (n)
 		loop_after((unsigned int)(n / 2000), alive, NULL);
 }

@@ -9,6 +9,7 @@
  * once into memory of ours. Both are checked there and then trusted.
  */
 #include "queue.h"
+#include "spare.h"
 
 #define DISCARD_PIECE	(1u << 21)	/* sectors that count as a request of their own: what the file store does at once */
 #define LARGEST		(XPV_BLK_MAX_SEGS * XPV_PAGE_SIZE)
@@ -527,7 +528,7 @@ void queue_turn(struct queue *q)
 	if (!q->stopping && !batch.first)
 		taken = take(q, &batch);
 	if (batch.first && !q->arena)
-		q->arena = worker_get_arena(w);
+		q->arena = spare_take(w);
 	if (batch.first && likely(q->arena)) {
 		check(q, &batch);
 		prepare(q, &batch);
@@ -544,7 +545,7 @@ void queue_turn(struct queue *q)
 	}
 	WRITE_ONCE(q->stats.inflight, q->inflight);
 	if (!q->inflight && q->arena) {
-		worker_put_arena(w, q->arena);
+		spare_put(w, q->arena);
 		q->arena = NULL;
 	}
 	/* There may be more than fits a turn; and what waits for memory may have it now. */

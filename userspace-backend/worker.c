@@ -2,18 +2,14 @@
 /* The worker's thread. */
 #include "worker.h"
 #include "queue.h"
+#include "spare.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	4096u
-#define SPARES		4u	/* arenas kept for the next queue that has something to do */
-#define TRIM_S		2u	/* in which none has needed those beyond, at least half of it */
-#define NEVER		(~0ull)
-#define LEAVINGS	4u	/* arenas, at most, that the kernel has yet to let go of */
 #define IO_THREADS	1024u	/* of the kernel's, for requests that wait in it: a store that hangs takes many */
 #define PORTS		64u	/* events read at once */
 #define WATCHES		2u	/* descriptors that are watched all the time */
@@ -51,135 +47,6 @@ static void complete(struct worker *w)
 		n++;
 	}
 	io_uring_cq_advance(&w->ring, n);
-}
-
-/* --- memory --- */
-
-/* Buffer @number is @base's memory, or none. With @gone that is called when it is none any more. */
-static bool tell_kernel(struct worker *w, int number, void *base, struct event *gone)
-{
-	struct iovec vec = { base, base ? ARENA_BYTES : 0 };
-	__u64 tag = (uintptr_t)gone;
-
-	return io_uring_register_buffers_update_tag(&w->ring, (unsigned int)number, &vec, &tag, 1) == 1;
-}
-
-static void unmap(struct arena *a)
-{
-	munmap(a->base, ARENA_BYTES);
-	free(a);
-}
-
-static void arena_gone(struct event *ev, int res, u32 flags);
-
-static struct arena *make_arena(struct worker *w)
-{
-	struct arena *a = calloc(1, sizeof(*a));
-	int i;
-
-	if (!a)
-		return NULL;
-	a->base = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (a->base == MAP_FAILED) {
-		free(a);
-		return NULL;
-	}
-	a->registered = -1;
-	a->worker = w;
-	a->gone.fn = arena_gone;
-	for (i = 0; w->has_buffers && i < (int)WORKER_ARENAS; i++) {
-		if (w->arena_used[i])
-			continue;
-		if (tell_kernel(w, i, a->base, &a->gone)) {
-			w->arena_used[i] = 1;
-			a->registered = i;
-		}
-		break;
-	}
-	return a;
-}
-
-/* False: the kernel, short of memory, does not let go of it. */
-static bool free_arena(struct worker *w, struct arena *a)
-{
-	if (a->registered < 0) {
-		unmap(a);
-		return true;
-	}
-	if (!tell_kernel(w, a->registered, NULL, NULL))
-		return false;
-	a->next = w->leaving;
-	w->leaving = a;
-	w->leavings++;
-	w->arena_used[a->registered] = 0;
-	w->pending++;
-	return true;
-}
-
-struct arena *worker_get_arena(struct worker *w)
-{
-	struct arena *a = w->spare;
-
-	if (!a)
-		return make_arena(w);
-	w->spare = a->next;
-	w->spares--;
-	if (w->spares < w->spares_least)
-		w->spares_least = w->spares;
-	if (w->surplus > w->spares_least)
-		w->surplus = w->spares_least;
-	return a;
-}
-
-void worker_put_arena(struct worker *w, struct arena *a)
-{
-	a->next = w->spare;
-	w->spare = a;
-	w->spares++;
-}
-
-/*
- * Before 6.13 the kernel lets go of no buffer, whoever's, while a request is stuck that is older: to go on
- * giving them up would pin ever more memory.
- */
-static void trim(struct worker *w)
-{
-	while (w->surplus && w->spares > SPARES && w->leavings < LEAVINGS) {
-		struct arena *a = worker_get_arena(w);
-
-		if (free_arena(w, a)) {
-			w->surplus--;
-			continue;
-		}
-		worker_put_arena(w, a);
-		w->surplus = 0;
-	}
-}
-
-/*
- * Those that nobody has needed since the last time are given up: to make one takes as long as many requests do,
- * and others wait for it.
- */
-static void look_at_spares(struct worker *w, u64 second)
-{
-	w->surplus = w->spares_least;
-	w->spares_least = w->spares;
-	w->trimmed = second;
-	trim(w);
-}
-
-static void arena_gone(struct event *ev, int res, u32 flags)
-{
-	struct arena *a = event_of(ev, struct arena, gone), **at;
-	struct worker *w = a->worker;
-
-	(void)res, (void)flags;
-	for (at = &w->leaving; *at != a; at = &(*at)->next)
-		;
-	*at = a->next;
-	w->leavings--;
-	unmap(a);
-	trim(w);
 }
 
 /* --- queues --- */
@@ -291,7 +158,7 @@ static u64 age_at(const struct worker *w)
 {
 	unsigned int unused = READ_ONCE(config.persistent_unused_s);
 
-	return w->keeps && unused ? w->aged + unused / 2 + 1 : NEVER;
+	return w->keeps && unused ? w->aged + unused / 2 + 1 : WORKER_NEVER;
 }
 
 /* Give up some of those that have gone unused for too long. When nothing is left, nobody looks any more. */
@@ -314,17 +181,12 @@ static void age(struct worker *w, u64 second)
 
 /* --- what may be given back, when its time comes --- */
 
-static u64 trim_at(const struct worker *w)
-{
-	return w->spares > SPARES ? w->trimmed + TRIM_S : NEVER;
-}
-
 /* Seconds until then; -1: nothing is to come. */
 static int until_due(const struct worker *w, u64 second)
 {
-	u64 at = age_at(w) < trim_at(w) ? age_at(w) : trim_at(w);
+	u64 kept = age_at(w), spare = spare_look_at(w), at = kept < spare ? kept : spare;
 
-	if (at == NEVER)
+	if (at == WORKER_NEVER)
 		return -1;
 	return at > second ? (int)(at - second) : 0;
 }
@@ -335,8 +197,8 @@ static void give_back(struct worker *w)
 
 	if (age_at(w) <= second)
 		age(w, second);
-	if (trim_at(w) <= second)
-		look_at_spares(w, second);
+	if (spare_look_at(w) <= second)
+		spare_look(w, second);
 }
 
 /* --- what wakes the worker --- */
@@ -482,7 +344,7 @@ static void serve(struct worker *w)
 		else if (io_uring_sq_ready(&w->ring) || completed(w))
 			io_uring_submit_and_get_events(&w->ring);
 		complete(w);
-		if (w->keeps || w->spares > SPARES)
+		if (w->keeps || spare_look_at(w) != WORKER_NEVER)
 			give_back(w);
 		if (unlikely(w->poll.idle) && w->ready)
 			xpv_poll_work(&w->poll, now_ns(), poll_time());
@@ -521,8 +383,6 @@ static int make_ring(struct worker *w)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct arena *a;
-
 	w->call_result = make_ring(w);
 	if (w->call_result) {
 		sem_post(&w->called);
@@ -536,14 +396,7 @@ static void *run(void *arg)
 	serve(w);
 
 	io_uring_queue_exit(&w->ring);
-	while ((a = w->spare)) {
-		w->spare = a->next;
-		unmap(a);
-	}
-	while ((a = w->leaving)) {
-		w->leaving = a->next;
-		unmap(a);
-	}
+	spare_unmap(w);
 	return NULL;
 }
 

@@ -23,6 +23,7 @@
 #include "world.h"
 
 #define WORKER_ARENAS	256u	/* registered, at most */
+#define WORKER_NEVER	(~0ull)	/* of seconds */
 
 struct request;
 
@@ -57,7 +58,7 @@ struct worker {
 	bool keeps;			/* some queue may have pages that stay mapped */
 	u64 aged;			/* second: when these were looked at */
 
-	/* Memory to pass requests through. */
+	/* spare.c: memory to pass requests through. */
 	struct arena *spare, *leaving;	/* for the next queue; given up, but the kernel still has it */
 	unsigned int spares, leavings;
 	unsigned int surplus;		/* of the spares: to be given up */
@@ -95,9 +96,5 @@ int worker_set_port(struct worker *w, u32 port, struct queue *q);
 
 /* A queue has pages that stay mapped: they are to be given back when they go unused. */
 void worker_keeps(struct worker *w);
-
-/* Memory for a queue that has something to do; NULL if there is none. */
-struct arena *worker_get_arena(struct worker *w);
-void worker_put_arena(struct worker *w, struct arena *a);
 
 #endif

@@ -272,6 +272,14 @@ static void leave(struct disk *d, bool again)
 		adopt(domid, devid);
 }
 
+/* The toolstack has removed it, perhaps to make another one there: that has no mark of ours. */
+static bool was_removed(const struct disk *d, enum xpv_state own)
+{
+	u32 pid;
+
+	return own == XPV_UNKNOWN || d->removed || (d->marked && node_number(d->path, ADOPT_MARK, &pid) == -ENOENT);
+}
+
 /* Look at @d anew, and make the moves that follow. @d may be gone afterwards. */
 static void look(struct disk *d)
 {
@@ -281,7 +289,7 @@ static void look(struct disk *d)
 	d->dirty = false;
 	if (drained)
 		return;
-	if (own == XPV_UNKNOWN || d->removed) {
+	if (was_removed(d, own)) {
 		leave(d, own != XPV_UNKNOWN);
 		return;
 	}
@@ -403,6 +411,17 @@ static void watched(void *arg)
 		if (d->dirty)
 			look(d);
 	}
+}
+
+/* Who only waits for watches is not told by the library that its connection has ended. */
+bool xenbus_well(void)
+{
+	char *none = node_read(ADOPT_KIND, "state");
+
+	if (!none && errno == EBADF)
+		log_error("xenstore has hung up: no disk can come or go");
+	free(none);
+	return none || errno != EBADF;
 }
 
 int xenbus_start(void)

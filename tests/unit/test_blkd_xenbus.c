@@ -6,6 +6,7 @@
 
 #include <disk.h>
 #include <journal.h>
+#include <xenbus.h>
 
 #include <unistd.h>
 
@@ -167,12 +168,36 @@ static void made_anew_while_it_drains(void **state)
 	assert_int_equal(complaints, 0);
 }
 
+/* It may be when we next look: what is there then is the other one all the same. */
+static void made_anew_unseen(void **state)
+{
+	(void)state;
+	connect_disk();
+	fake_store_remove(BACK);
+	make_node(XPV_INITIALISING);
+	fake_store_write(BACK "/params", "aio:null:64K");
+	fake_store_write(BACK "/mode", "r");
+	run(20);
+	open_by_script();
+	assert_string_equal(disk_find(7, 51712)->target, "null:64K");
+	assert_true(disk_find(7, 51712)->readonly);
+	front_connects();
+	wait_for(XPV_CONNECTED);
+	assert_string_equal(fake_store_read(BACK "/sectors"), "128");
+	end_all();
+	assert_int_equal(complaints, 0);
+}
+
 /* Nothing is gone because it can't be read. */
 static void who_cannot_be_seen_stays(void **state)
 {
 	(void)state;
 	connect_disk();
+	fake_store_error = EBADF;
+	assert_false(xenbus_well());
+	assert_int_equal(complaints--, 1);
 	fake_store_error = EIO;
+	assert_true(xenbus_well());
 	disk_news(disk_find(7, 51712), 0);
 	run(20);
 	fake_store_error = 0;
@@ -531,6 +556,7 @@ int main(void)
 		cmocka_unit_test_setup(removed_while_it_is_adopted, fresh_store),
 		cmocka_unit_test_setup(removed_is_removed, fresh_store),
 		cmocka_unit_test_setup(made_anew_while_it_drains, fresh_store),
+		cmocka_unit_test_setup(made_anew_unseen, fresh_store),
 		cmocka_unit_test_setup(who_cannot_be_seen_stays, fresh_store),
 		cmocka_unit_test_setup(it_comes_back_while_it_drains, fresh_store),
 		cmocka_unit_test_setup(who_cannot_connect_does_not_spin, fresh_store),

@@ -191,7 +191,7 @@ rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 front_said() {
 	noticed
 	log_since_mark attacks
-	[ "$back" != blkd ] || sed "1,${blkd_mark}d; s/^/vbd-/" $lab/out/blkd.log
+	[ "$back" != blkd ] || sed "1,${blkd_mark}d; s/^/vbd-0 /" $lab/out/blkd.log
 }
 
 mark_front() {
