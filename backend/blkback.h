@@ -45,9 +45,9 @@ struct xpv_blkback_domain {
 
 /* Counted by the queue's thread, read by anybody. Never reset: the device's lifetime. */
 struct xpv_blkback_stats {
-	u64 oo_req;			/* rounds that left requests without room */
-	u64 rd_req, wr_req, f_req, ds_req;
-	u64 rd_sect, wr_sect;
+	u64 reads, writes, flushes, discards;
+	u64 sectors_read, sectors_written;
+	u64 crowded;			/* rounds that left requests without room */
 };
 
 struct xpv_blkback_queue {

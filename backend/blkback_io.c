@@ -156,23 +156,30 @@ static void append(struct xpv_blkback_request *req, u32 gref)
 	p->own.page = NULL;
 }
 
+static void add(u64 *counter, u64 n)
+{
+	WRITE_ONCE(*counter, *counter + n);
+}
+
 static void count(struct xpv_blkback_stats *stats, const struct xpv_blk_req *req)
 {
 	switch (req->op) {
 	case XPV_BLK_READ:
-		WRITE_ONCE(stats->rd_req, stats->rd_req + 1);
-		WRITE_ONCE(stats->rd_sect, stats->rd_sect + req->nr_sectors);
+		add(&stats->reads, 1);
+		add(&stats->sectors_read, req->nr_sectors);
 		break;
 	case XPV_BLK_WRITE:
-		WRITE_ONCE(stats->wr_req, stats->wr_req + 1);
-		WRITE_ONCE(stats->wr_sect, stats->wr_sect + req->nr_sectors);
+		add(&stats->writes, 1);
+		add(&stats->sectors_written, req->nr_sectors);
 		break;
 	case XPV_BLK_BARRIER:
 	case XPV_BLK_FLUSH:
-		WRITE_ONCE(stats->f_req, stats->f_req + 1);
+		add(&stats->flushes, 1);
+		/* What it brings. */
+		add(&stats->sectors_written, req->nr_segs ? req->nr_sectors : 0);
 		break;
 	case XPV_BLK_DISCARD:
-		WRITE_ONCE(stats->ds_req, stats->ds_req + 1);
+		add(&stats->discards, 1);
 		break;
 	}
 }
@@ -542,7 +549,7 @@ u32 xpv_blkback_io(struct xpv_blkback_queue *q)
 	}
 	xpv_blkback_answer(q);
 	if (unlikely(!chain_empty(&q->starved))) {
-		WRITE_ONCE(q->stats.oo_req, q->stats.oo_req + 1);
+		add(&q->stats.crowded, 1);
 		/* A completion that came in between goes unnoticed, but the thread does not wait long. */
 		spin_lock_irq(&q->lock);
 		q->hungry = true;

@@ -60,9 +60,10 @@ static DEVICE_ATTR_RO(mode);
 LIMIT(limit_iops, requests);
 LIMIT(limit_bytes, bytes);
 
-/* The sum over all queues of the counter that lies @offset bytes into their statistics. */
-static ssize_t show_sum(struct device *d, char *buf, size_t offset)
+/* The sum over all queues of what lies @var bytes into their statistics. */
+static ssize_t show_sum(struct device *d, struct device_attribute *attr, char *buf)
 {
+	size_t offset = (size_t)container_of(attr, struct dev_ext_attribute, attr)->var;
 	const struct xpv_blkback_device *dev = dev_get_drvdata(d);
 	unsigned int i;
 	u64 sum = 0;
@@ -77,21 +78,24 @@ static ssize_t show_sum(struct device *d, char *buf, size_t offset)
 	return sysfs_emit(buf, "%llu\n", sum);
 }
 
-#define COUNTER(name)									\
-	static ssize_t name##_show(struct device *d, struct device_attribute *attr,	\
-				   char *buf)						\
-	{										\
-		return show_sum(d, buf, offsetof(struct xpv_blkback_stats, name));	\
-	}										\
-	static DEVICE_ATTR_RO(name)
+/* By the names that xentop looks for. */
+#define COUNTER(file, member)								\
+	static struct dev_ext_attribute file = {					\
+		__ATTR(file, 0444, show_sum, NULL),					\
+		(void *)offsetof(struct xpv_blkback_stats, member)			\
+	}
+COUNTER(rd_req, reads);
+COUNTER(rd_sect, sectors_read);
+COUNTER(wr_req, writes);
+COUNTER(wr_sect, sectors_written);
+COUNTER(f_req, flushes);
+COUNTER(ds_req, discards);
+COUNTER(oo_req, crowded);
 
-COUNTER(oo_req);
-COUNTER(rd_req);
-COUNTER(wr_req);
-COUNTER(f_req);
-COUNTER(ds_req);
-COUNTER(rd_sect);
-COUNTER(wr_sect);
+static struct attribute *counters[] = {
+	&rd_req.attr.attr, &rd_sect.attr.attr, &wr_req.attr.attr, &wr_sect.attr.attr,
+	&f_req.attr.attr, &ds_req.attr.attr, &oo_req.attr.attr, NULL
+};
 
 static struct attribute *disk_attrs[] = {
 	&dev_attr_physical_device.attr,
@@ -101,22 +105,8 @@ static struct attribute *disk_attrs[] = {
 	NULL
 };
 
-static struct attribute *counter_attrs[] = {
-	&dev_attr_oo_req.attr,
-	&dev_attr_rd_req.attr,
-	&dev_attr_wr_req.attr,
-	&dev_attr_f_req.attr,
-	&dev_attr_ds_req.attr,
-	&dev_attr_rd_sect.attr,
-	&dev_attr_wr_sect.attr,
-	NULL
-};
-
 static const struct attribute_group disk_group = { .attrs = disk_attrs };
-static const struct attribute_group counter_group = {
-	.name = "statistics",
-	.attrs = counter_attrs,
-};
+static const struct attribute_group counter_group = { .name = "statistics", .attrs = counters };
 
 static const struct attribute_group *groups[] = { &disk_group, &counter_group, NULL };
 

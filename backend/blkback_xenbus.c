@@ -217,7 +217,7 @@ static void find_disk(struct xpv_blkback_device *dev)
 		return;
 
 	if (err != 2 || MAJOR(MKDEV(major, minor)) != major || MINOR(MKDEV(major, minor)) != minor) {
-		complain(dev, -EINVAL, "reading physical-device");
+		complain(dev, -EINVAL, "no physical-device, or none that is a device, in the disk's node");
 	} else if (dev->mode) {
 		if (dev->number != MKDEV(major, minor))
 			complain(dev, -EBUSY, "the disk can't be changed to %x:%x", major, minor);

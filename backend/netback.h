@@ -183,8 +183,7 @@ struct xpv_netback {
 	u32 dead;			/* queues that are; while there is one, the link is down */
 
 	/* What the guest can take; written under RTNL before it is connected. */
-	bool can_sg, can_tso4, can_tso6;
-	bool can_csum4, can_csum6;
+	netdev_features_t takes;
 	bool rx_notify;			/* it tells when it posts buffers */
 	u16 headroom;			/* it wants bytes free in front of a packet; RTNL */
 

@@ -7,10 +7,10 @@
 #include <linux/overflow.h>
 #include <linux/rtnetlink.h>
 
-/*
- * The highest unicast address there is: a bridge takes its own address from the port
- * with the lowest one, and no guest's vif should ever lend it.
- */
+/* What a guest may take, or not. */
+#define OFFLOADS (NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_TSO | NETIF_F_TSO6)
+
+/* The one that Xen's hotplug scripts give to ports of a bridge: it is never the lowest, which the bridge makes its own. */
 static const u8 vif_addr[ETH_ALEN] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static int open(struct net_device *dev)
@@ -38,17 +38,7 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 {
 	const struct xpv_netback *vif = netdev_priv(dev);
 
-	if (!vif->can_sg)
-		features &= ~(NETIF_F_SG | NETIF_F_FRAGLIST);
-	if (!vif->can_tso4)
-		features &= ~NETIF_F_TSO;
-	if (!vif->can_tso6)
-		features &= ~NETIF_F_TSO6;
-	if (!vif->can_csum4)
-		features &= ~NETIF_F_IP_CSUM;
-	if (!vif->can_csum6)
-		features &= ~NETIF_F_IPV6_CSUM;
-	return features;
+	return features & (vif->takes | ~OFFLOADS);
 }
 
 static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
@@ -91,8 +81,7 @@ static void set_up_netdev(struct net_device *dev)
 {
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &xpv_netback_ethtool_ops;
-	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM |
-			   NETIF_F_TSO | NETIF_F_TSO6;
+	dev->hw_features = OFFLOADS;
 	dev->features = dev->hw_features | NETIF_F_RXCSUM;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = XPV_NET_MAX_PACKET - VLAN_ETH_HLEN;
@@ -128,8 +117,7 @@ struct xpv_netback *xpv_netback_create(struct xenbus_device *xdev, u32 handle)
 	vif->state = XPV_INITIALISING;
 	vif->front = XPV_INITIALISING;
 	/* Until the guest has spoken nothing is refused: the MTU is often set before. */
-	vif->can_sg = vif->can_tso4 = vif->can_tso6 = true;
-	vif->can_csum4 = vif->can_csum6 = true;
+	vif->takes = OFFLOADS;
 	/* A packet may come before the guest: there is a queue to drop it. */
 	vif->queues = 1;
 	vif->max_queues = max_queues;
@@ -162,7 +150,7 @@ int xpv_netback_start(struct xpv_netback *vif, u32 queues)
 		goto out;
 	vif->queues = queues;
 	/* A guest without scatter-gather has one page for a packet. */
-	dev->max_mtu = vif->can_sg ? XPV_NET_MAX_PACKET - VLAN_ETH_HLEN : ETH_DATA_LEN;
+	dev->max_mtu = vif->takes & NETIF_F_SG ? XPV_NET_MAX_PACKET - VLAN_ETH_HLEN : ETH_DATA_LEN;
 	if (dev->mtu > dev->max_mtu)
 		dev_set_mtu(dev, (int)dev->max_mtu);
 	netdev_update_features(dev);

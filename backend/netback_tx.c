@@ -305,28 +305,23 @@ static void answer(struct xpv_netback_queue *q, struct xpv_netback_job *job)
 /* What the guest says of the packet, in the stack's terms. */
 static int describe(struct sk_buff *skb, const struct xpv_net_txpkt *pkt)
 {
-	bool recalculate = false;
+	bool blank = pkt->flags & XPV_NET_TX_CSUM_BLANK, cut = pkt->gso_type != XPV_NET_GSO_NONE;
 
-	if (pkt->flags & XPV_NET_TX_CSUM_BLANK)
-		skb->ip_summed = CHECKSUM_PARTIAL;
-	else if (pkt->flags & XPV_NET_TX_VALIDATED)
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-
-	if (pkt->gso_type != XPV_NET_GSO_NONE) {
+	if (cut) {
 		struct skb_shared_info *info = skb_shinfo(skb);
 
 		/* Whoever uses these looks at the headers first, and counts for himself. */
 		info->gso_type = SKB_GSO_DODGY |
 			(pkt->gso_type == XPV_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
 		info->gso_size = pkt->gso_size;
-		/* The pieces get their checksums when they are cut, wherever that is. */
-		if (skb->ip_summed != CHECKSUM_PARTIAL) {
-			skb->ip_summed = CHECKSUM_PARTIAL;
-			recalculate = true;
-		}
 	}
-	if (skb->ip_summed == CHECKSUM_PARTIAL)
-		return skb_checksum_setup(skb, recalculate);
+	/* The pieces get their checksums when they are cut, wherever that is, also where the whole has one. */
+	if (cut || blank) {
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		return skb_checksum_setup(skb, !blank);
+	}
+	if (pkt->flags & XPV_NET_TX_VALIDATED)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
 	return 0;
 }
 

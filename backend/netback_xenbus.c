@@ -172,9 +172,33 @@ static void read_headroom(struct xpv_netback *vif)
 	rtnl_unlock();
 }
 
+/* The offloads that packets to the guest may have. */
+static netdev_features_t read_takes(const char *dir)
+{
+	static const struct {
+		const char *key;
+		bool refuses;		/* it says that they are not taken */
+		netdev_features_t offloads;
+	} said[] = {
+		{ "feature-no-csum-offload", true, NETIF_F_IP_CSUM },
+		{ "feature-ipv6-csum-offload", false, NETIF_F_IPV6_CSUM },
+		{ "feature-gso-tcpv4", false, NETIF_F_TSO },
+		{ "feature-gso-tcpv6", false, NETIF_F_TSO6 },
+		{ "feature-sg", false, NETIF_F_SG | NETIF_F_FRAGLIST },
+	};
+	netdev_features_t takes = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(said); i++)
+		if (!!xenbus_read_unsigned(dir, said[i].key, 0) != said[i].refuses)
+			takes |= said[i].offloads;
+	return takes;
+}
+
 static int read_wishes(struct xpv_netback *vif)
 {
-	bool sg, tso4, tso6, csum4, csum6, notify, filter;
+	netdev_features_t takes;
+	bool notify, filter;
 	const char *dir = vif->xdev->otherend;
 
 	/* Not under the lock: who answers may take his time, and all of the network would wait. */
@@ -182,20 +206,12 @@ static int read_wishes(struct xpv_netback *vif)
 		complain(vif, -EOPNOTSUPP, "guest wants its pages exchanged, not copied");
 		return -EOPNOTSUPP;
 	}
-	sg = xenbus_read_unsigned(dir, "feature-sg", 0);
-	tso4 = xenbus_read_unsigned(dir, "feature-gso-tcpv4", 0);
-	tso6 = xenbus_read_unsigned(dir, "feature-gso-tcpv6", 0);
-	csum4 = !xenbus_read_unsigned(dir, "feature-no-csum-offload", 0);
-	csum6 = xenbus_read_unsigned(dir, "feature-ipv6-csum-offload", 0);
+	takes = read_takes(dir);
 	notify = xenbus_read_unsigned(dir, "feature-rx-notify", 0);
 	filter = wants_filter(vif);
 
 	rtnl_lock();
-	vif->can_sg = sg;
-	vif->can_tso4 = tso4;
-	vif->can_tso6 = tso6;
-	vif->can_csum4 = csum4;
-	vif->can_csum6 = csum6;
+	vif->takes = takes;
 	vif->rx_notify = notify;
 	xpv_netback_forget_mcast(vif);
 	xpv_netback_set_filter(vif, filter);
@@ -409,7 +425,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	int err;
 
 	if (xenbus_scanf(XBT_NIL, xdev->nodename, "handle", "%u", &handle) != 1) {
-		xenbus_dev_fatal(xdev, -EINVAL, "reading handle");
+		xenbus_dev_fatal(xdev, -EINVAL, "no handle in the interface's node");
 		return -EINVAL;
 	}
 	vif = xpv_netback_create(xdev, handle);
@@ -421,7 +437,7 @@ static int probe(struct xenbus_device *xdev, const struct xenbus_device_id *id)
 	vif->script = xenbus_read(XBT_NIL, xdev->nodename, "script", NULL);
 	if (IS_ERR(vif->script)) {
 		err = (int)PTR_ERR(vif->script);
-		xenbus_dev_fatal(xdev, err, "reading script");
+		xenbus_dev_fatal(xdev, err, "no script in the interface's node");
 		goto err_vif;
 	}
 	dev_set_drvdata(&xdev->dev, vif);

@@ -203,23 +203,26 @@ static void otherend_changed(struct xenbus_device *xb, enum xenbus_state state)
 	follow(dev_get_drvdata(&xb->dev), (enum xpv_state)state);
 }
 
+/* An IDE or SCSI name, and the device model has not been told to let go of those. */
+static bool is_legacy(unsigned int vdev)
+{
+	return !(vdev >> 28) && MAJOR_OF(vdev) != XENVBD_MAJOR && xen_has_pv_and_legacy_disk_devices();
+}
+
 /* Is @vdev one that no device model emulates as well? PVH guests have none. */
 static int check_hvm(struct xenbus_device *xb, unsigned int vdev)
 {
-	bool cdrom;
-	char *type;
+	bool emulated = true;
+	char *kind;
 
 	if (!xen_hvm_domain() || xen_pvh_domain())
 		return 0;
-	if (xen_has_pv_and_legacy_disk_devices() && !(vdev >> 28) &&
-	    MAJOR_OF(vdev) != XENVBD_MAJOR)
-		return -ENODEV;
-	type = xenbus_read(XBT_NIL, xb->nodename, "device-type", NULL);
-	if (IS_ERR(type))
-		return -ENODEV;
-	cdrom = !strcmp(type, "cdrom");
-	kfree(type);
-	return cdrom ? -ENODEV : 0;
+	kind = xenbus_read(XBT_NIL, xb->nodename, "device-type", NULL);
+	if (!IS_ERR(kind)) {
+		emulated = !strcmp(kind, "cdrom") || is_legacy(vdev);
+		kfree(kind);
+	}
+	return emulated ? -ENODEV : 0;
 }
 
 static int make_queues(struct xpv_blkfront_dev *dev)

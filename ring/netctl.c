@@ -15,12 +15,7 @@ EXPORT_SYMBOL_GPL(xpv_net_take_ctl);
 void xpv_net_answer_ctl(struct xpv_ring *ring, const struct xpv_net_ctlreq *req, u32 status,
 			u32 data)
 {
-	struct xpv_net_ctlrsp rsp = {
-		.id = req->id,
-		.type = req->type,
-		.status = status,
-		.data = data,
-	};
+	struct xpv_net_ctlrsp rsp = { req->id, req->type, status, data };
 
 	memcpy(xpv_back_next(ring), &rsp, sizeof(rsp));
 }

@@ -116,7 +116,7 @@ enum {
 
 /* Slots with data that a packet may take; netif.h demands 18 of every backend. */
 #define XPV_NET_MAX_SLOTS	18u
-/* More than that is dropped, and more than this is no accident. */
+/* More than that is dropped, and more than this is no accident: it is what the in-tree backend bears with as well. */
 #define XPV_NET_FATAL_SLOTS	20u
 #define XPV_NET_MAX_PACKET	65535u
 #define XPV_NET_MIN_PACKET	14u	/* an Ethernet header */
