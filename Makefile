@@ -32,18 +32,19 @@ blkd := $(filter-out $(blkctl),$(daemon_sources))
 # TSan finds what is not ordered; only the plain build is fast enough to lose a wake-up.
 stress := $(O)/stress/ring_spsc $(O)/stress/ring_spsc-tsan $(O)/stress/blkd-tsan $(O)/stress/kept-tsan $(O)/stress/blkd_access-tsan
 
-.PHONY: all help modules install install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak soak lab-debug-kernel xdp lint demo check check-long bench bench-backends bench-blkd clean
+.PHONY: all help modules install uninstall install-blkd user unit stress model fuzz fuzz-replay rogue check-rogue check-rogue-weak soak lab-debug-kernel xdp lint demo check check-long bench bench-backends bench-blkd clean
 
 all: modules user
 
 help:
 	@echo 'make modules [KDIR=...]  the kernel modules, for the running or the given kernel'
 	@echo 'make install [KDIR=...]  install them, and keep the in-tree drivers from loading'
+	@echo 'make uninstall           take both away, for all kernels'
 	@echo 'make user                libxpvring.a, xpv-blkd and xpv-blkctl'
 	@echo 'make install-blkd        install the userspace block backend, its tool, script and service'
 	@echo 'make demo [GUEST=pv|pvh|hvm] [FRONT=xpv|linux] [BACK=xpv|linux|qdisk|blkd]'
 	@echo '                         fio and iperf3 in a Xen guest under QEMU (root; installs what it needs)'
-	@echo 'make check               every test (root)'
+	@echo 'make check               every test that fits into 25 minutes (root)'
 	@echo 'make check-long          the lab in depth, and with an HVM guest (root)'
 	@echo 'make check-rogue [DURATION=60] [SEED=N]'
 	@echo '                         lying peers: by script, then at random, so many seconds each (root)'
@@ -55,19 +56,23 @@ help:
 	@echo 'make bench-backends      cost of a request through each block backend (root)'
 	@echo 'make bench-blkd          the userspace backend on this machine, without Xen, next to fio'
 	@echo 'make unit stress model lint'
-	@echo '                         the tests that need neither root nor Xen'
+	@echo '                         the tests that need neither root nor Xen, but the libraries they use'
 	@echo 'make fuzz [DURATION=60]  look for input that harms, so many seconds a target (clang)'
 	@echo 'make fuzz-replay         what was found to lead somewhere, again'
 	@echo 'make rogue               the lying peers that make check plays against the drivers'
 	@echo 'make xdp                 the XDP programs that it attaches to them'
-	@echo 'V=1 shows the commands.'
+	@echo 'make clean               what was built here'
+	@echo 'make without a target builds modules and user. V=1 shows the commands.'
 
 modules:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 install: modules
-	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	$(Q)install -D -m 644 xpv-blacklist.conf $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf
+
+uninstall:
+	$(Q)rm -f $(DESTDIR)/etc/modprobe.d/xpv-blacklist.conf $(DESTDIR)/lib/modules/*/updates/xpv-*.ko*
 
 # Settings that somebody made stay.
 install-blkd: $(O)/xpv-blkd $(O)/xpv-blkctl

@@ -4,6 +4,7 @@
 
 #include <linux/module.h>
 #include <xen/xen.h>
+#include <xpv/version.h>
 
 unsigned int xpv_blkback_max_queues;
 module_param_named(max_queues, xpv_blkback_max_queues, uint, 0644);
@@ -58,4 +59,5 @@ module_exit(quit);
 
 MODULE_DESCRIPTION("Xen paravirtual block backend");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XPV_VERSION);
 MODULE_ALIAS("xen-backend:vbd");

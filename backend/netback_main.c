@@ -6,6 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <xen/xen.h>
+#include <xpv/version.h>
 
 /* What one interface makes use of, however many CPUs there are. */
 #define USUAL_QUEUES	8u
@@ -44,4 +45,5 @@ module_exit(unload);
 
 MODULE_DESCRIPTION("Xen network backend");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XPV_VERSION);
 MODULE_ALIAS("xen-backend:vif");

@@ -8,6 +8,7 @@
 #include <xen/interface/io/xenbus.h>
 #include <xen/platform_pci.h>
 #include <xen/xen.h>
+#include <xpv/version.h>
 #include <xpv_disk.h>
 #include <xpv_diskops.h>
 
@@ -142,12 +143,10 @@ bool xpv_blkfront_sane_size(u64 sectors)
 /* There is no geometry; what partitioning tools ask for is derived from the size. */
 static int getgeo(xpv_getgeo_arg *arg, struct hd_geometry *geo)
 {
-	sector_t cylinders = get_capacity(xpv_getgeo_disk(arg));
+	enum { HEADS = 255, TRACK = 63 };	/* the most that there can be */
+	u64 cylinders = div_u64(get_capacity(xpv_getgeo_disk(arg)), HEADS * TRACK);
 
-	geo->heads = 255;
-	geo->sectors = 63;
-	sector_div(cylinders, geo->heads * geo->sectors);
-	geo->cylinders = min_t(sector_t, cylinders, U16_MAX);
+	*geo = (struct hd_geometry){ .heads = HEADS, .sectors = TRACK, .cylinders = (u16)min_t(u64, cylinders, U16_MAX) };
 	return 0;
 }
 
@@ -305,6 +304,7 @@ module_exit(fini);
 
 MODULE_DESCRIPTION("Xen virtual disks, the guest's end");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XPV_VERSION);
 MODULE_ALIAS("xen:vbd");
 MODULE_ALIAS("xenblk");
 MODULE_ALIAS_BLOCKDEV_MAJOR(XVD_MAJOR);

@@ -5,7 +5,9 @@
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <xen/platform_pci.h>
 #include <xen/xen.h>
+#include <xpv/version.h>
 
 /* What one interface makes use of, however many CPUs there are. */
 #define USUAL_QUEUES	8u
@@ -32,7 +34,8 @@ static int __init load(void)
 {
 	int err;
 
-	if (!xen_domain())
+	/* Not while the same are emulated. */
+	if (!xen_domain() || !xen_has_pv_nic_devices())
 		return -ENODEV;
 	if (!max_queues)
 		max_queues = min(num_online_cpus(), USUAL_QUEUES);
@@ -54,5 +57,6 @@ module_exit(unload);
 
 MODULE_DESCRIPTION("Xen paravirtual network interface");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XPV_VERSION);
 MODULE_ALIAS("xen:vif");
 MODULE_ALIAS("xennet");

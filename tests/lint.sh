@@ -65,6 +65,13 @@ long_files() { tracked '*.c' '*.h' '*.sh' | xargs wc -l | awk '$2 != "total" && 
 # The lab's files are read by one shell: of two functions of a name, one would be lost.
 same_name() { grep -noE '^[a-z_0-9]+\(\)' tests/lab/dom0/*.sh | awk -F: '{ if ($3 in at) print $1 ":" $2 ": " $3 " as in " at[$3]; at[$3] = $1 }'; }
 
+other_version() {
+	local version
+	version=$(sed -n 's/.*XPV_VERSION\t"\(.*\)"/\1/p' include/xpv/version.h)
+	grep -qx "PACKAGE_VERSION=$version" dkms.conf || echo "dkms.conf has not $version"
+	grep -q "/xpv-$version\|xpv-$version/" README.md || echo "README.md has not $version"
+}
+
 rule spdx without_spdx
 rule one-source shared __KERNEL__
 rule virt-barriers shared '\bsmp_(mb|rmb|wmb|store_release|load_acquire)\('
@@ -79,4 +86,5 @@ rule userspace-apart grep -rnE 'include [<"](net|blk)(back|front)' userspace-bac
 rule shell-syntax bad_shell
 rule service bad_service
 rule file-size long_files
+rule version other_version
 exit $status

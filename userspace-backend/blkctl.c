@@ -2,6 +2,8 @@
 /* xpv-blkctl: asks xpv-blkd over its control socket, and shows the answer. See xpv-blkctl(8). */
 #include "blkctl.h"
 
+#include <xpv/version.h>
+
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,7 +32,7 @@ static const char usage[] =
 	"  resize DISK                         tell the guest how large the disk is now\n"
 	"  detach DISK                         take it away from the guest\n"
 	"  open PATH, close PATH               for the hotplug script: the disk of backend/vbd3/DOMAIN/DEVICE\n"
-	"DISK is DOMAIN/DEVICE: 1/xvda or 1/51712.\n";
+	"DISK is DOMAIN/DEVICE: 1/xvda or 1/51712. --version says which xpv-blkctl this is.\n";
 
 static struct {
 	const char *socket;
@@ -265,6 +267,7 @@ static void options(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "watch", optional_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -286,6 +289,9 @@ static void options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage, stdout);
+			exit(0);
+		case 'V':
+			puts("xpv-blkctl " XPV_VERSION);
 			exit(0);
 		default:
 			wrong("that is no option");

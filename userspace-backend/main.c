@@ -7,6 +7,8 @@
 #include "xenbus.h"
 #include "xentop.h"
 
+#include <xpv/version.h>
+
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
@@ -32,7 +34,8 @@ static void usage(FILE *to)
 	fprintf(to, "usage: xpv-blkd [--config FILE]\n"
 		    "Serves disks to Xen guests, in the foreground; see xpv-blkd(8).\n"
 		    "  -c, --config FILE  settings (" CONFIG_FILE " if it is there)\n"
-		    "  -h, --help         this\n");
+		    "  -h, --help         this\n"
+		    "  -V, --version      which one it is\n");
 }
 
 static int load(struct config *c)
@@ -195,12 +198,18 @@ static int start(void)
 	char why[STORE_WHY];
 	int err = take_signals();
 
-	if (!err)
-		err = lock();
-	if (!err)
-		err = xentop_start();
+	if (err) {
+		log_error("signals can't be taken: %s", strerror(-err));
+		return err;
+	}
+	err = lock();
 	if (err)
 		return err;
+	err = xentop_start();
+	if (err) {
+		log_error("xentop's signals can't be taken: %s", strerror(-err));
+		return err;
+	}
 	err = world_open();
 	if (err) {
 		log_error("no grants (%s): is this dom0, and is xen-gntdev loaded?", strerror(-err));
@@ -236,13 +245,17 @@ err_close_world:
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
 		if (option == 'c') {
 			file = optarg;
+		} else if (option == 'V') {
+			puts("xpv-blkd " XPV_VERSION);
+			return 0;
 		} else {
 			usage(option == 'h' ? stdout : stderr);
 			return option == 'h' ? 0 : 2;
