@@ -146,7 +146,10 @@ static int getgeo(xpv_getgeo_arg *arg, struct hd_geometry *geo)
 	enum { HEADS = 255, TRACK = 63 };	/* the most that there can be */
 	u64 cylinders = div_u64(get_capacity(xpv_getgeo_disk(arg)), HEADS * TRACK);
 
-	*geo = (struct hd_geometry){ .heads = HEADS, .sectors = TRACK, .cylinders = (u16)min_t(u64, cylinders, U16_MAX) };
+	/* Where it begins is there already. */
+	geo->cylinders = (u16)min_t(u64, cylinders, U16_MAX);
+	geo->heads = HEADS;
+	geo->sectors = TRACK;
 	return 0;
 }
 

@@ -193,6 +193,8 @@ static int stats(int argc, char **argv)
 			return 0;
 		json_object_put(before);
 		before = answer;
+		/* A daemon that is restarted comes back. */
+		ctl.persists = true;
 		usleep(ctl.watch * 1e6);
 	}
 }
@@ -282,8 +284,6 @@ static void options(int argc, char **argv)
 			break;
 		case 'w':
 			ctl.watch = optarg ? atof(optarg) : 1;
-			/* A daemon that is restarted comes back. */
-			ctl.persists = true;
 			if (!(ctl.watch >= 0.1 && ctl.watch <= 3600))
 				wrong("--watch takes seconds, from 0.1 to 3600");
 			break;

@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 	if (load(&config) || start())
 		return 1;
 	notify("READY=1");
-	notify_watchdog(xenbus_well);
+	notify_watchdog();
 	log_info("serving, with %u thread%s", disks_workers(), disks_workers() == 1 ? "" : "s");
 	loop_run();
 

@@ -3,12 +3,10 @@
 #ifndef XPV_BLKD_NOTIFY_H
 #define XPV_BLKD_NOTIFY_H
 
-#include <stdbool.h>
-
 /* "READY=1", "STOPPING=1", ... */
 void notify(const char *state);
 
-/* Tell it from now on that the main thread's loop turns, as often as it asks for, while @well(). */
-void notify_watchdog(bool (*well)(void));
+/* Tell it from now on that the main thread's loop turns, as often as it asks for. */
+void notify_watchdog(void);
 
 #endif

@@ -413,17 +413,6 @@ static void watched(void *arg)
 	}
 }
 
-/* Who only waits for watches is not told by the library that its connection has ended. */
-bool xenbus_well(void)
-{
-	char *none = node_read(ADOPT_KIND, "state");
-
-	if (!none && errno == EBADF)
-		log_error("xenstore has hung up: no disk can come or go");
-	free(none);
-	return none || errno != EBADF;
-}
-
 int xenbus_start(void)
 {
 	int err;

@@ -11,9 +11,6 @@
  */
 int xenbus_start(void);
 
-/* Is xenstore there still? If not there is a line in the log, and only a process that starts anew can have it again. */
-bool xenbus_well(void);
-
 /*
  * Serve no request more, and call @done when all have been answered. What xenstore says stays, so that
  * who comes after us can go on.

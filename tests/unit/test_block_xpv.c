@@ -37,7 +37,7 @@ static void make_programs(void)
 	put("xenstore-rm", "echo \"rm $*\" >>log\n");
 	put("xpv-blkctl", "echo \"ctl $*\" >>log\n[ ! -e away ] || exit 3\n"
 	    "! grep -qx \"$3\" refused || { echo \"xpv-blkctl: no\"; exit 1; }\n");
-	put("qemu-nbd", "printf '%s\\n' \"nbd $*\" >>log\n[ ! -e cached ] || [ \"${5-}\" = writeback ] || exit 1\nwhile [ -e serves ]; do sleep 0.1; done\n"
+	put("qemu-nbd", "printf '%s\\n' \"nbd $*\" >>log\n[ ! -e cached ] || [ \"${5-}\" = writeback ] || { echo \"no O_DIRECT\"; exit 1; }\nwhile [ -e serves ]; do sleep 0.1; done\n"
 	    "[ ! -e broken ] || { echo 'it is broken'; exit 1; }\n");
 	shell("for p in xenstore-read xenstore-write xenstore-rm xpv-blkctl qemu-nbd; do"
 	      "	sed -i '1i #!/bin/sh' $p && chmod +x $p || exit; "
