@@ -49,7 +49,7 @@ wanted() {
 	local - pattern
 	[ -n "${LAB_TESTS-}" ] || return 0
 	# Without that none can be played.
-	[[ $1 != rogue-@(begin|load) || $LAB_TESTS != *rogue-* ]] || return 0
+	[[ $1 != rogue-@(begin|load|front-attach) || $LAB_TESTS != *rogue-* ]] || return 0
 	# The patterns are for names of tests, not of files.
 	set -f
 	for pattern in $LAB_TESTS start back-load back-reload; do
