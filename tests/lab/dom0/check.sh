@@ -48,8 +48,8 @@ load_limit=14400
 wanted() {
 	local - pattern
 	[ -n "${LAB_TESTS-}" ] || return 0
-	# Without that none can be played.
-	[[ $1 != rogue-@(begin|load|front-attach) || $LAB_TESTS != *rogue-* ]] || return 0
+	# Without these none can be played, or nothing else can be tried after them.
+	[[ $1 != rogue-@(begin|front-attach|load|front-detach|end) || $LAB_TESTS != *rogue-* ]] || return 0
 	# The patterns are for names of tests, not of files.
 	set -f
 	for pattern in $LAB_TESTS start back-load back-reload; do
