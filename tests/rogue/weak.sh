@@ -29,7 +29,7 @@ noticed() {
 	why=$(grep -m 1 -E "^fail lab/$pair(/$name|/rogue-|  *dom0 stopped)" "$tree/said") || return
 	case $why in
 	*'dom0 stopped'*) grep -qaE "Kernel panic|Oops|BUG" "$tree"/build/lab/check-*/console.log ;;
-	*rogue-begin* | *rogue-front-attach* | *rogue-load* | *-honest*) return 1 ;;
+	*rogue-begin* | *rogue-front-attach* | *rogue-load* | *rogue-front-detach* | *rogue-end* | *-honest*) return 1 ;;
 	esac && note "${why#fail }"
 }
 
