@@ -311,7 +311,7 @@ static void stored(struct io *io, int err);
  */
 static int step(const struct request *r)
 {
-	bool brings = r->entry->req.nr_segs, fua = r->q->disk->store.fua;
+	bool brings = r->entry->req.nr_segs, fua;
 
 	switch (r->entry->req.op) {
 	case XPV_BLK_READ:
@@ -323,6 +323,7 @@ static int step(const struct request *r)
 	case XPV_BLK_FLUSH:
 		return !r->stage ? IO_FLUSH : r->stage == 1 && brings ? IO_WRITE : -1;
 	default:
+		fua = r->q->disk->store.fua;
 		if (r->stage == 1 && brings)
 			return fua ? IO_WRITE_FUA : IO_WRITE;
 		return !r->stage || (r->stage == 2 && brings && !fua) ? IO_FLUSH : -1;

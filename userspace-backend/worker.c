@@ -383,6 +383,7 @@ static int make_ring(struct worker *w)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
+
 	w->call_result = make_ring(w);
 	if (w->call_result) {
 		sem_post(&w->called);

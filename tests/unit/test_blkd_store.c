@@ -375,21 +375,30 @@ static void zeroes_fill_no_holes(void **state)
 	unlink(path);
 }
 
+/* A file that is nothing but a hole, and has no name any more. */
+static void open_hole(struct store *s)
+{
+	char path[] = "/tmp/xpv-hole.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	open_it(s, &store_file, path);
+	close(fd);
+	unlink(path);
+}
+
 /* Each waits for the one before it. */
 static void holes_are_made_one_by_one(void **state)
 {
 	static u8 data[1 << 16] __attribute__((aligned(4096)));
-	char path[] = "/tmp/xpv-sparse.XXXXXX";
 	struct io io[3];
 	struct store s;
-	int fd = mkstemp(path);
 	void *lane;
 	u32 i;
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, 1 << 20), 0);
-	open_it(&s, &store_file, path);
+	open_hole(&s);
 	lane = s.ops->attach(&s, NULL);
 	for (i = 0; i < ARRAY_SIZE(io); i++) {
 		io[i] = (struct io){ .op = IO_WRITE, .registered = -1, .offset = i << 16, .bytes = sizeof(data), .buf = data, .done = done };
@@ -404,8 +413,6 @@ static void holes_are_made_one_by_one(void **state)
 	}
 	s.ops->detach(lane);
 	s.ops->close(&s);
-	close(fd);
-	unlink(path);
 }
 
 /* Also what is left of one, or has to be tried again; what is only to be written is not. */
@@ -413,17 +420,13 @@ static void fua_writes_are_on_the_medium(void **state)
 {
 	static u8 data[8192] __attribute__((aligned(4096)));
 	static const int results_of[] = { 512, -EAGAIN, sizeof(data) - 512 };
-	char path[] = "/tmp/xpv-fua.XXXXXX";
 	struct io io = { .op = IO_WRITE_FUA, .registered = -1, .bytes = sizeof(data), .buf = data, .done = done };
 	struct store s;
-	int fd = mkstemp(path);
 	void *lane;
 	u32 i;
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, 1 << 20), 0);
-	open_it(&s, &store_file, path);
+	open_hole(&s);
 	assert_true(s.fua);
 	lane = s.ops->attach(&s, NULL);
 	s.ops->submit(lane, &io);
@@ -442,8 +445,6 @@ static void fua_writes_are_on_the_medium(void **state)
 	assert_int_equal(sqes[nr_sqes - 1].rw_flags, 0);
 	s.ops->detach(lane);
 	s.ops->close(&s);
-	close(fd);
-	unlink(path);
 }
 
 int main(void)
