@@ -124,7 +124,7 @@ void set_state(struct rogue *r, enum xpv_state state)
 
 void await(struct rogue *r, u32 states)
 {
-	u64 end = now_ms() + ROGUE_LIMIT_MS;
+	u64 end = now_ms() + r->limit_ms;
 	long long state;
 
 	do {
@@ -153,7 +153,8 @@ void write_frame(void *page)
 
 int main(int argc, char **argv)
 {
-	struct rogue r = { .port = -1, .ctl_port = -1, .queues = 1 };
+	struct rogue r = { .port = -1, .ctl_port = -1, .queues = 1, .limit_ms = 15000 };
+	const char *limit = getenv("ROGUE_LIMIT");
 	FILE *file;
 	int used;
 
@@ -161,6 +162,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s\n", rogue_usage);
 		return 2;
 	}
+	if (limit)
+		r.limit_ms = 1000 * strtoul(limit, NULL, 0);
 	r.vif = !strcmp(argv[1], "vif");
 	r.xs = xs_open(0);
 	r.evtchn = xenevtchn_open(NULL, 0);

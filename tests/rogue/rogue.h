@@ -23,7 +23,6 @@
 #define ROGUE_QUEUES	4u	/* only the first one's rings are played on */
 #define ROGUE_PAGES	32u	/* with data, which the peer may map */
 #define ROGUE_KEYS	32u
-#define ROGUE_LIMIT_MS	15000u	/* for whatever the peer has to do next */
 
 /* A named place in a slot; with @count above 1, NAME0 to NAME(count-1), @stride apart. */
 struct field {
@@ -61,6 +60,7 @@ struct rogue {
 	xenevtchn_port_or_error_t port;	/* -1 while there is none */
 	xenevtchn_port_or_error_t ctl_port;	/* of the control ring; the same */
 
+	u32 limit_ms;		/* for whatever the peer has to do next: $ROGUE_LIMIT seconds, or 15 */
 	const char *file;	/* the script, and where we are in it */
 	u32 line;
 	u64 seed;		/* of the round being played at random; 0: of none */

@@ -259,7 +259,7 @@ static void take(struct rogue *r, char **word)
 	const char *wrong;
 	u64 came;
 
-	if (!next(r, ROGUE_LIMIT_MS))
+	if (!next(r, r->limit_ms))
 		die(r, "nothing came from the peer");
 	wrong = unmet(r, word, &came);
 	if (wrong)
@@ -271,7 +271,7 @@ static void find_message(struct rogue *r, char **word)
 	u64 came;
 
 	do {
-		if (!next(r, ROGUE_LIMIT_MS))
+		if (!next(r, r->limit_ms))
 			die(r, "nothing like that came from the peer");
 	} while (unmet(r, word, &came));
 }

@@ -18,6 +18,8 @@ rogue_lines=6
 rogue_slab=4096
 # With what a kernel with checks keeps of each object, and of those that are gone.
 ! debugging || rogue_slab=$((4 * rogue_slab))
+# Seconds that a rogue waits for whatever its victim has to do next.
+export ROGUE_LIMIT=$((15 * slow))
 # Interrupts that one device may bring of 20000 events for nothing.
 rogue_interrupts=1000
 rogue_persistent=/sys/module/xpv_blkback/parameters/max_persistent_grants_per_domain
@@ -172,7 +174,7 @@ rogue_front() { # SCRIPTS DEVID: the kind is what comes before a dash
 	watcher=$!
 	GUEST_LIMIT=1200 guest "cd /xpv/rogue/front/$1 && for s in $scripts; do
 			echo \"lab: \$s\" >/dev/kmsg
-			why=\$(/xpv/rogue/rogue-front ${1%-*} $2 \$s 2>&1)
+			why=\$(ROGUE_LIMIT=$ROGUE_LIMIT /xpv/rogue/rogue-front ${1%-*} $2 \$s 2>&1)
 			echo \"\$s \$? \$why\"
 		done" >$lab/out/rogue.log
 	kill $watcher
@@ -235,7 +237,7 @@ rogue_back() { # KIND FIRST-DEVID STEP: a script makes fewer than 32 devices
 random_seconds=20 random_rounds=0
 
 random_front() { # KIND DEVID
-	guest "echo 'random $seed $random_seconds' >/tmp/random && /xpv/rogue/rogue-front $1 $2 /tmp/random 2>&1"
+	guest "echo 'random $seed $random_seconds' >/tmp/random && ROGUE_LIMIT=$ROGUE_LIMIT /xpv/rogue/rogue-front $1 $2 /tmp/random 2>&1"
 }
 
 # Devices that were there a moment ago do not come again at once.
@@ -336,7 +338,7 @@ attack_backends() {
 victims_up() {
 	queues 1 2
 	guest 'mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
-		(while sleep 0.2; do cat /sys/kernel/debug/xpv-*/*; for d in /sys/bus/xen/devices/vif-??*/net/*; do
+		(while sleep '"$(awk "BEGIN { print 0.2 * $slow }")"'; do cat /sys/kernel/debug/xpv-*/*; for d in /sys/bus/xen/devices/vif-??*/net/*; do
 				n=${d##*/}; ip link set $n up; /bin/ip address add 10.0.9.2/24 dev $n; /bin/ip neighbour replace 10.0.9.1 lladdr 02:00:00:00:09:01 dev $n
 				ping -q -c 1 -W 1 -s 1400 -I $n 10.0.9.1 & done
 			grep lateeoi /proc/interrupts | grep -vE "hvc|xvdb|eth0" >>/tmp/interrupts; done) >/dev/null 2>&1 &

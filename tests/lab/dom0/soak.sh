@@ -94,7 +94,7 @@ soak_rogue_guest() {
 		[ "$back:$kind" != blkd:vbd-ro ] || continue
 		some front $kind
 		GUEST_LIMIT=400 guest "cd /xpv/rogue/front/$kind && for s in $scripts; do
-				why=\$(/xpv/rogue/rogue-front ${kind%-*} $devid \$s 2>&1)
+				why=\$(ROGUE_LIMIT=$ROGUE_LIMIT /xpv/rogue/rogue-front ${kind%-*} $devid \$s 2>&1)
 				echo \"\$s \$? \$why\"
 			done" >$lab/out/rogue.log
 		# shellcheck disable=SC2086
