@@ -9,7 +9,7 @@ debugging() { [ -n "${DEBUG_KERNEL-}" ]; }
 
 # As standard input has it: all since the first mark, other than what rogues make Xen's part say.
 nothing_told() {
-	! tr -d '\r' | sed "1,/lab: modules under test/d;$not_ours" | grep -av 'grant_table: WARNING: g.e. 0x[0-9a-f]* still in use' |
+	! tr -d '\r' | sed "1,/lab: modules under test/d;$not_ours_in_dom0" | grep -av 'grant_table: WARNING: g.e. 0x[0-9a-f]* still in use' |
 		grep -aE "${bad_log%|still in use*}|UBSAN|KASAN|ODEBUG"
 }
 
