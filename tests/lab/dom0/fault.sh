@@ -4,27 +4,31 @@
 # somebody asks on its behalf: in dom0, then in the guest. On a kernel that can do so (debug-kernel.sh).
 # Sourced by check.sh, whose functions it uses.
 
-# starve PERCENT, or starve 0: prints how many were refused since, of objects and of pages. Runs at either end. The disk of dom0
+# starve PERCENT PERCENT: from now on, of objects and of pages. Runs at either end, like sated. The disk of dom0
 # is left alone: it is in memory, and fails a write for which it has none.
 starve() {
-	local attribute refused='' all=1000000 d=/sys/kernel/debug
+	local attribute percent=$1 d=/sys/kernel/debug
 	[ -e $d/failslab ] || mount -t debugfs none $d
 	for attribute in $d/failslab $d/fail_page_alloc; do
-		if [ "$1" = 0 ]; then
-			echo 0 >$attribute/probability
-			refused="$refused $((all - $(cat $attribute/times)))"
-			continue
-		fi
 		text xpv_ $attribute/require
 		text null_blk $attribute/reject
 		echo 32 >$attribute/stacktrace-depth
 		echo 0 >$attribute/verbose
 		echo N >$attribute/ignore-gfp-wait
-		echo $all >$attribute/times
+		echo 1000000 >$attribute/times
 		[ ! -e $attribute/min-order ] || echo 0 >$attribute/min-order
-		echo "$1" >$attribute/probability
+		echo "$percent" >$attribute/probability
+		percent=$2
 	done
-	[ "$1" != 0 ] || echo $refused
+}
+
+# sated: no more of that; prints how many objects and pages were refused.
+sated() {
+	local attribute
+	for attribute in /sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc; do
+		echo 0 >$attribute/probability
+		echo $((1000000 - $(cat $attribute/times)))
+	done
 }
 
 # add OBJECTS PAGES: to all that were refused.
@@ -42,25 +46,28 @@ text() {
 	done
 }
 
-# starved END PERCENT: at dom0's end or the guest's.
-starved() {
-	case $1 in
-	dom0) starve "$2" ;;
-	guest) guest "$(declare -f starve text); starve $2" ;;
+# at END starve|sated...: at dom0's end or the guest's.
+at() {
+	local end=$1
+	shift
+	case $end in
+	dom0) "$@" ;;
+	guest) guest "$(declare -f starve sated text); $*" ;;
 	esac
 }
 
-# Devices that come at such a time, or do not. What is left of them has to be cleared away.
+# Devices that come at such a time, or do not. What is left of them has to be cleared away. Objects and pages in turn: pages
+# are asked for late, by devices that had all objects until then.
 fault_attach() { # END
 	local n objects=0 pages=0 come=0
 	for n in {1..8}; do
-		starved "$1" $((n * 2)) || { echo "nothing can be refused"; return 1; }
+		at "$1" starve $((n % 2 * n * 2)) $(((n + 1) % 2 * n * 5)) || { echo "nothing can be refused"; return 1; }
 		{
 			timeout 30 xl block-attach guest "$(disk_line /dev/nullb1 xvdc)" && disk_comes 51744 && come=$((come + 1))
 			timeout 30 xl network-attach guest type=vif bridge=xenbr0 devid=1 && sleep 2
 		} >>$lab/out/xl.log 2>&1
 		# shellcheck disable=SC2046
-		add $(starved "$1" 0) || return
+		add $(at "$1" sated) || return
 		fault_cleared vbd 51744 && fault_cleared vif 1 || return
 	done
 	echo "$objects objects and $pages pages were refused, $come of 8 disks came all the same"
@@ -98,10 +105,10 @@ fault_load() { # END
 	local objects=0 pages=0 percent
 	guest_load steady "$(steady_job xvdb)" && net_job 0 || return
 	for percent in 1 10 50; do
-		starved "$1" $percent || return
+		at "$1" starve $percent $percent || return
 		sleep 8
 		# shellcheck disable=SC2046
-		add $(starved "$1" 0) || return
+		add $(at "$1" sated) || return
 		until_ok 60 net_moves 0 || { echo "no more packets after $percent % were refused"; return 1; }
 		moves || { echo "no more requests after $percent % were refused"; return 1; }
 	done
